@@ -1,0 +1,93 @@
+"""Named delays: a profile's table turned into seconds, each name from its own seeded stream.
+
+A delay that is added never shifts another one, because every name owns `random.Random(f"{seed}/{name}")`.
+Protocol timers (CoAP ACK_TIMEOUT, T3324 ...) are values of their standards and do not belong here.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|h)\s*")
+
+
+def parse_duration(text: str) -> float:
+    """Seconds from "35ms", "1.2s", "2min", "1h"; raises ValueError with the accepted units."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration; write a number and one of {', '.join(_UNITS)}")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+@dataclass(frozen=True)
+class Delay:
+    """A distribution of seconds: exact, triangular (min, most likely, max) or drawn from a recording."""
+
+    low: float = 0.0
+    mode: float = 0.0
+    high: float = 0.0
+    samples: tuple[float, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def exact(cls, seconds: float) -> Delay:
+        return cls(seconds, seconds, seconds)
+
+    @classmethod
+    def parse(cls, value: object, folder: Path | None = None) -> Delay:
+        """From profile data: "1s", ["1s", "2s", "9s"] or {samples = "file.csv"} (one column of seconds)."""
+        if isinstance(value, str):
+            return cls.exact(parse_duration(value))
+        if isinstance(value, list | tuple) and len(value) == 3:
+            low, mode, high = (parse_duration(str(v)) for v in value)
+            if not low <= mode <= high:
+                raise ValueError(f"{list(value)} is not in the order min, most likely, max")
+            return cls(low, mode, high)
+        if isinstance(value, Mapping) and set(value) == {"samples"}:
+            path = (folder or Path()) / str(value["samples"])
+            with path.open(newline="") as file:
+                drawn = tuple(float(row[0]) for row in csv.reader(file) if row)
+            if not drawn:
+                raise ValueError(f"{path} holds no samples")
+            return cls(min(drawn), sorted(drawn)[len(drawn) // 2], max(drawn), drawn)
+        raise ValueError('write "1s", ["min", "most likely", "max"] or { samples = "file.csv" }')
+
+    def draw(self, stream: random.Random) -> float:
+        """One value, in seconds."""
+        if self.samples:
+            return stream.choice(self.samples)
+        if self.low == self.high:
+            return self.low
+        return stream.triangular(self.low, self.high, self.mode)
+
+
+class Timing:
+    """The delays of one running module: `draw("attach")` gives the next value of that name's stream."""
+
+    def __init__(self, delays: Mapping[str, Delay], seed: int | str = 0) -> None:
+        self._delays = dict(delays)
+        self._seed = seed
+        self._streams: dict[str, random.Random] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._delays
+
+    def delay(self, name: str) -> Delay:
+        """The declared distribution of `name`; raises KeyError for an unknown name."""
+        return self._delays[name]
+
+    def stream(self, name: str) -> random.Random:
+        """The seeded random stream that belongs to `name` (also for draws that are not delays)."""
+        if name not in self._streams:
+            self._streams[name] = random.Random(f"{self._seed}/{name}")
+        return self._streams[name]
+
+    def draw(self, name: str) -> float:
+        """The next delay of that name, in seconds; raises KeyError for an unknown name."""
+        delay = self._delays[name]
+        return delay.low if delay.low == delay.high else delay.draw(self.stream(name))
