@@ -1,0 +1,341 @@
+"""A module type as data: TOML, `extends` and `--set` make one validated, frozen profile, with precise errors.
+
+Everything a manual prints as a value lives here: identity, spelling, error numbers, delays, limits, the list
+of commands. What a command means is code (`modemsim.commands`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from modemsim.timing import Delay
+
+Provenance = Literal["manual", "log", "inferred"]
+SaveClass = Literal["ram", "sleep", "nvm", "reboot", "profile"]
+"""Where a setting lives: RAM; kept over deep sleep; NVM; NVM, effective after a restart; NVM by AT&W."""
+
+
+class ProfileError(ValueError):
+    """A profile cannot be used; the message names file and key and says what was meant."""
+
+
+class _Table(BaseModel):
+    """A table of a profile: frozen, closed, with the source it was taken from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    source: str = ""
+    provenance: Provenance | None = None
+
+
+class Identity(_Table):
+    """What the module says it is, and the subscriber identity it ships with in the simulator."""
+
+    manufacturer: str
+    model: str
+    revision: str
+    imei: str = Field(pattern=r"^\d{15}$")
+    imeisv: str = Field(pattern=r"^\d{16}$")
+    svn: str = Field(pattern=r"^\d{2}$")
+    serial_number: str
+    imsi: str = Field(pattern=r"^\d{15}$")
+    iccid: str = Field(pattern=r"^[0-9A-F]{18,20}$")
+    info: tuple[str, ...] = ()
+    """The lines of ATI, with {manufacturer}, {model} and {revision}."""
+
+
+class Serial(_Table):
+    """The UART: factory rate in baud, buffer in bytes; without pacing bytes take no time."""
+
+    baud: int
+    receive_buffer: int = 3136
+    pacing: bool = True
+
+
+class DialectTable(_Table):
+    """How the module spells its side of the dialogue; the fields are those of `modemsim.at` `Dialect`."""
+
+    chain: Literal["one_ok", "ok_each"] = "one_ok"
+    space_after_colon: bool = True
+    echo: Literal["byte", "line"] = "byte"
+    busy: Literal["queue", "drop", "refuse", "abort"] = "queue"
+    junk: Literal["skip", "error"] = "skip"
+    multi_line: Literal["block", "framed"] = "block"
+    max_line: int = 4096
+    quoted_numbers: bool = True
+    unquoted_text: bool = True
+    urc_gap: Annotated[float, BeforeValidator(lambda v: Delay.parse(v).low)] = 0.010
+    typing_hold: Annotated[float, BeforeValidator(lambda v: Delay.parse(v).low)] = 2.0
+
+
+def _delay(value: object) -> object:
+    """A bare delay is short for a table with nothing but its range."""
+    return value if isinstance(value, Mapping) and "range" in value else {"range": value}
+
+
+class DelaySpec(_Table):
+    """One named delay with the evidence for it."""
+
+    range: Annotated[Delay, BeforeValidator(Delay.parse)]
+
+
+class Setting(_Table):
+    """A value the host can change: factory default and saving class."""
+
+    default: Any
+    save: SaveClass = "ram"
+
+
+class ErrorNumbers(_Table):
+    """What a group of commands answers in a named situation: a number, or "ERROR" whatever +CMEE says."""
+
+    prefix: str = "+CME ERROR: "
+    numeric_only: bool = False
+    always: bool = False
+    then: str | None = None
+    numbers: dict[str, int | Literal["ERROR"]] = {}
+
+
+class Errors(_Table):
+    """Error groups (at least "general") and the wordings of +CMEE=2 that differ from 3GPP TS 27.007."""
+
+    groups: dict[str, ErrorNumbers]
+    texts: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _has_general(self) -> Errors:
+        if "general" not in self.groups:
+            raise ValueError('the group "general" is missing')
+        return self
+
+
+class BootStep(_Table):
+    """One line of the boot chain: printed `after` its delay, counted from the step before."""
+
+    after: str
+    line: str | None = None
+    when: Literal["always", "sim", "no_sim"] = "always"
+    action: Literal["at_ready", "radio_on", "none"] = "none"
+
+
+class Boot(_Table):
+    """The boot chain; `early_input`: what comes before the module takes commands waits, or is lost."""
+
+    sequence: tuple[BootStep, ...]
+    early_input: Literal["wait", "lost"] = "wait"
+
+
+class Urc(_Table):
+    """One unsolicited line: which event causes it, under which condition, how it is spelled."""
+
+    on: str
+    when: dict[str, str | int | bool] = {}
+    gate: str | None = None
+    """Key of the setting that switches it on; with `lines` its value chooses the spelling."""
+    line: str | None = None
+    lines: dict[str, str] = {}
+    in_command: bool = False
+
+    @model_validator(mode="after")
+    def _one_spelling(self) -> Urc:
+        if (self.line is None) == (not self.lines):
+            raise ValueError("give either line or lines")
+        if self.lines and self.gate is None:
+            raise ValueError("lines needs a gate whose value chooses one")
+        return self
+
+
+class CommandEntry(_Table):
+    """What this module changes of a command's declaration; an empty table means exactly as declared."""
+
+    forms: tuple[Literal["test", "read", "write", "execute"], ...] | None = None
+    params: dict[str, Any] = {}
+    test: str | None = None
+    replies: dict[str, str] = {}
+    fixed: dict[str, str | list[str]] = {}
+    delay: str | None = None
+    max_response: Annotated[float, BeforeValidator(lambda v: Delay.parse(v).low)] | None = None
+    group: str | None = None
+
+
+class Lwm2m(_Table):
+    """How the module's LwM2M client registers and retransmits; times in seconds."""
+
+    version: str = "1.0"
+    binding: str = "U"
+    root: str = '</>;rt="oma.lwm2m"'
+    links: tuple[str, ...] = ()
+    """Objects and instances ("1/0") in the order in which a registration lists them, behind `root`."""
+    default_lifetime: int = 86400
+    update_at: float = 0.9
+    reregister_on_failed_update: bool = True
+    observe_answer_hex: str = ""
+    notify_observe_option: bool = True
+    ack_timeout: float | tuple[float, float, float] = (2.0, 6.0, 10.0)
+    """One value, or one for each coverage level."""
+    ack_random_factor: float = 1.0
+    max_retransmit: int = 4
+
+
+class Profile(_Table):
+    """One module type and firmware revision, complete and checked."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    name: str
+    title: str
+    families: tuple[str, ...]
+    identity: Identity
+    serial: Serial
+    dialect: DialectTable = DialectTable()
+    timing: dict[str, Annotated[DelaySpec, BeforeValidator(_delay)]]
+    settings: dict[str, Setting]
+    errors: Errors
+    boot: Boot
+    urcs: tuple[Urc, ...] = ()
+    commands: dict[str, CommandEntry]
+    lwm2m: Lwm2m
+    limits: dict[str, int] = {}
+    words: dict[str, dict[str, str | int]] = {}
+    """Names for internal states in replies, e.g. words.nmstatus."""
+    quirks: dict[str, bool] = {}
+
+    def delays(self) -> dict[str, Delay]:
+        """The [timing] table as distributions."""
+        return {name: spec.range for name, spec in self.timing.items()}
+
+
+def folder() -> Path:
+    """Where the shipped profiles are: in the wheel, or beside the package in a checkout."""
+    inside = Path(__file__).parent / "profiles"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "profiles"
+
+
+def available() -> list[str]:
+    """Names of the shipped profiles, sorted."""
+    return sorted(path.stem for path in folder().glob("*.toml"))
+
+
+def load(name_or_path: str, overrides: Iterable[str] = ()) -> Profile:
+    """The profile of that name or file, with `--set` overrides ("timing.command=0s"); raises ProfileError."""
+    path = _locate(name_or_path)
+    data = _read(path)
+    for override in overrides:
+        _override(data, override)
+    data["commands"] = {name: entry for name, entry in data.get("commands", {}).items() if entry is not False}
+    try:
+        return Profile.model_validate(data)
+    except ValidationError as error:
+        raise ProfileError(_explain(path, error)) from None
+
+
+def _locate(name_or_path: str) -> Path:
+    if name_or_path.endswith(".toml"):
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise ProfileError(f"there is no profile file {path}")
+        return path
+    path = folder() / f"{name_or_path}.toml"
+    if "/" in name_or_path or not path.is_file():
+        names = available()
+        near = difflib.get_close_matches(name_or_path, names, 1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        shipped = ", ".join(names)
+        raise ProfileError(f"there is no profile {name_or_path!r}{meant or ';'} shipped are {shipped}")
+    return path
+
+
+def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The TOML of `path` laid over the profile it extends."""
+    if path in seen:
+        raise ProfileError(f"{path.name}: extends goes round in a circle")
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError(f"{path.name}: not valid TOML: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProfileError(f"{path.name}: cannot be read: {error}") from None
+    parent = data.pop("extends", None)
+    if parent is None:
+        return data
+    beside = path.parent / f"{parent}.toml"
+    return _merge(_read(beside if beside.is_file() else _locate(str(parent)), (*seen, path)), data)
+
+
+def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in top.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _override(data: dict[str, Any], text: str) -> None:
+    """Apply one KEY=VALUE; the value is read as TOML, or as text where it is none."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ProfileError(f"--set {text}: write KEY=VALUE, for example timing.command=0s")
+    try:
+        parsed: Any = tomllib.loads(f"v = {value}")["v"]
+    except tomllib.TOMLDecodeError:
+        parsed = value
+    parts = _split_key(key)
+    table = data
+    for part in parts[:-1]:
+        child = table.setdefault(part, {})
+        if not isinstance(child, dict):
+            raise ProfileError(f"--set {text}: {part} is a value, not a table")
+        table = child
+    table[parts[-1]] = parsed
+
+
+def _split_key(key: str) -> list[str]:
+    """Dotted TOML key -> parts; setting keys such as settings."+CMEE.n".default may be quoted."""
+    parts, quoted, current = [], False, ""
+    for char in key:
+        if char == '"':
+            quoted = not quoted
+        elif char == "." and not quoted:
+            parts.append(current)
+            current = ""
+        else:
+            current += char
+    return [*parts, current]
+
+
+def _explain(path: Path, error: ValidationError) -> str:
+    """The first problem as one sentence with file and key."""
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"]) or "the file"
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(problem["loc"][-1]), _keys_beside(problem["loc"]), 1)
+        message = "unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
+    elif problem["type"] == "missing":
+        message = "this key is missing"
+    else:
+        message = f"{message} (found {problem['input']!r})"
+    return f"{path.name}: {where}: {message}"
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    """Keys allowed where `location` points, for "did you mean"."""
+    tables: dict[str, type[_Table]] = {
+        "identity": Identity,
+        "serial": Serial,
+        "dialect": DialectTable,
+        "boot": BootStep if len(location) > 2 else Boot,
+        "lwm2m": Lwm2m,
+        "settings": Setting,
+        "urcs": Urc,
+        "commands": CommandEntry,
+        "errors": ErrorNumbers if len(location) > 3 else Errors,
+        "timing": DelaySpec,
+    }
+    model = tables.get(str(location[0]), Profile) if len(location) > 1 else Profile
+    return [field.alias or name for name, field in model.model_fields.items()]
