@@ -1,0 +1,160 @@
+"""Where packets for one `host:port` really go: built-in platforms, declared routes, or where they say."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A platform address of the vendor documents: names and IP as a module knows them, and which platform.
+
+    A name that starts with "*." stands for every name below it. `platform` is the key under which the
+    simulation announces the built-in platform; a key nobody announces leads nowhere.
+    """
+
+    names: tuple[str, ...]
+    ip: str
+    port: int
+    platform: str
+    source: str
+
+
+KNOWN: tuple[Known, ...] = (
+    Known((), "180.101.147.115", 5683, "ct-iot", "BC260Y CT guide 1.1, 4.1.2; SIM7020 CM2MCLI note"),
+    Known((), "117.60.157.137", 5683, "ct-iot", "BC95 field log on China Telecom, 2018"),
+    Known((), "117.78.47.187", 5683, "ct-iot", "BC95 OceanConnect set-up log"),
+    Known(
+        ("lwm2m.ctwing.cn", "*.nb.ctwing.cn"),
+        "221.229.214.202",
+        5683,
+        "aep",
+        "BC260Y CT guide 1.1, 4.2.2; SIM7020 CTM2M note; EC800E AEP guide, 3 and 4.1.3",
+    ),
+    Known((), "240e:980:8120:28:84f4:c0c2:4a95:85f9", 5683, "aep", "EC800E AEP guide, 7"),
+    Known(("dmp-coap.cuiot.cn",), "153.35.119.75", 5683, "aep", "EC800E AEP guide, 3"),
+    Known(
+        ("mqtt.ctwing.cn", "*.non-nb.ctwing.cn"),
+        "180.106.148.146",
+        1883,
+        "aep-mqtt",
+        "EC800E AEP guide, 3 and 4.2",
+    ),
+    Known(("dmp-tcp.cuiot.cn",), "180.106.148.146", 8843, "aep-tcp", "EC800E AEP guide, 3"),
+    Known(("tcp.ctwing.cn",), "180.106.148.146", 8996, "aep-tcp", "EC800E AEP guide, 4.3; address inferred"),
+)
+
+# Addresses handed out for routed names that no document gives an address (benchmarking block, RFC 2544).
+_NAMED_POOL = ipaddress.IPv4Address("198.18.0.1")
+
+
+class Routes:
+    """The way out of the access network.
+
+    `builtin` gives the real address of each built-in platform by key and is read at every use, so platforms
+    may start later or move; empty means no built-in platform. `extra` are declared routes (they win), and
+    `offline` sends everything that is not routed nowhere. A built-in platform's host leads nowhere at ports
+    the platform does not serve.
+    """
+
+    def __init__(
+        self,
+        builtin: Mapping[str, Address],
+        extra: Iterable[tuple[Address, Address]] = (),
+        offline: bool = False,
+    ) -> None:
+        self.builtin = builtin
+        self.offline = offline
+        self._names: dict[str, str] = {}
+        self._extra: dict[Address, Address] = {}
+        for (host, port), target in extra:
+            self._extra[self._own_ip(host), port] = target
+
+    def resolve(self, host: str) -> list[str]:
+        """IP addresses a module gets for `host`: itself for an IP, else names known or routed; else none."""
+        ip = _literal(host)
+        if ip is not None:
+            return [ip]
+        name = host.lower().rstrip(".")
+        if name in self._names:
+            return [self._names[name]]
+        return [known.ip for known in KNOWN if any(_matches(name, pattern) for pattern in known.names)][:1]
+
+    def real(self, to: Address) -> Address | None:
+        """The real address behind `to`; None when it leads nowhere (offline, or no such platform)."""
+        host, port = to
+        ip = _literal(host) or next(iter(self.resolve(host)), host)
+        routed = self._extra.get((ip, port))
+        if routed is not None:
+            return routed
+        keys = {known.port: known.platform for known in KNOWN if known.ip == ip} if self.builtin else {}
+        if keys:
+            platform = self.builtin.get(keys.get(port, ""))
+            return None if platform is None else _from_here(platform)
+        return None if self.offline else (ip, port)
+
+    @property
+    def local_only(self) -> bool:
+        """Whether no datagram can leave this machine."""
+        targets = [*map(_from_here, self.builtin.values()), *self._extra.values()]
+        return self.offline and all(ipaddress.ip_address(host).is_loopback for host, _ in targets)
+
+    def inside(self, real: Address) -> bool:
+        """Whether this real address is a built-in platform, so that its answers need no wall-clock time."""
+        return real in map(_from_here, self.builtin.values())
+
+    def _own_ip(self, host: str) -> str:
+        found = self.resolve(host)
+        if not found:
+            found = [str(_NAMED_POOL + len(self._names))]
+            self._names[host.lower().rstrip(".")] = found[0]
+        return found[0]
+
+
+def parse_route(text: str) -> tuple[Address, Address]:
+    """`--route FROM=TO`, both `host:port`; TO may be a name and is looked up here, once.
+
+    Raises ValueError with one sentence.
+    """
+    before, equals, after = text.partition("=")
+    if not equals:
+        raise ValueError(f"{text!r} is not a route; write FROM:PORT=TO:PORT")
+    start, (host, port) = _endpoint(before), _endpoint(after)
+    if _literal(host) is None:
+        try:
+            host = str(socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)[0][4][0])
+        except OSError:
+            raise ValueError(f"the route's target {host!r} has no IPv4 address") from None
+    elif ":" in host:
+        raise ValueError(f"the route's target {host!r} must be an IPv4 address or a name")
+    return start, (host, port)
+
+
+def _endpoint(text: str) -> Address:
+    host, colon, port = text.strip().rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError(f"{text.strip()!r} is not host:port with a port from 1 to 65535")
+    return _literal(host) or host, int(port)
+
+
+def _literal(host: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return None
+
+
+def _from_here(address: Address) -> Address:
+    """A platform bound to every interface answers from the loopback address."""
+    host, port = address
+    return ("127.0.0.1" if host == "0.0.0.0" else host), port
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return name.endswith(pattern[1:]) if pattern.startswith("*.") else name == pattern

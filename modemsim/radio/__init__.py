@@ -1,0 +1,9 @@
+"""The simulated access network and one module's place in it: coverage, EMM, RRC and the PDN connection."""
+
+from modemsim.radio.emm import Emm
+from modemsim.radio.network import Network, Subscriber
+from modemsim.radio.radio import DELAYS, Radio
+from modemsim.radio.rrc import RadioDown, Rrc
+from modemsim.radio.signal import Signal
+
+__all__ = ["DELAYS", "Emm", "Network", "Radio", "RadioDown", "Rrc", "Signal", "Subscriber"]

@@ -1,0 +1,113 @@
+"""Peers outside the process while the clock is virtual: it waits for their answer, but not for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from modemsim import clock
+from modemsim.net import Address, Bearer, Routes, waiting
+from modemsim.timing import Timing
+from modemsim.trace import Trace
+
+
+class OpenAir:
+    """A radio that is always connected and loses nothing."""
+
+    ip = "100.64.0.9"
+    connected = True
+    reachable = True
+
+    async def connect(self) -> None:
+        """Connected already."""
+
+    def activity(self, rai: int = 0, *, downlink: bool = False, lasting: float = 0.0) -> None:
+        """No release here."""
+
+    def latency(self) -> float:
+        return 0.1
+
+    def lost(self) -> bool:
+        return False
+
+
+@contextmanager
+def echo_outside() -> Iterator[Address]:
+    """A peer with its own time: a thread that answers one datagram."""
+    peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    peer.bind(("127.0.0.1", 0))
+    peer.settimeout(10)
+
+    def answer() -> None:
+        data, sender = peer.recvfrom(100)
+        peer.sendto(data, sender)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    try:
+        yield peer.getsockname()
+    finally:
+        thread.join()
+        peer.close()
+
+
+async def ask(to: Address, patience: float) -> float | None:
+    """Send once to `to`; simulated seconds until the answer, or None after `patience`."""
+    loop = asyncio.get_running_loop()
+    bearer = Bearer(OpenAir(), Routes({}), Timing({}), Trace(loop.time))
+    udp = bearer.udp()
+    answer: asyncio.Future[float] = loop.create_future()
+    udp.receiver = lambda data, sender: answer.set_result(loop.time())
+    udp.send(b"ping", to)
+    try:
+        return await asyncio.wait_for(answer, patience)
+    except TimeoutError:
+        return None
+    finally:
+        bearer.close()
+
+
+def test_a_virtual_clock_waits_for_an_answer_from_outside() -> None:
+    with echo_outside() as address:
+        answered = clock.run(ask(address, 60.0), virtual=True)
+    assert answered is not None
+    assert 0.2 <= answered < 0.2 + waiting.ANSWER_WINDOW
+
+
+def test_and_goes_on_when_none_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "ANSWER_WINDOW", 0.01)
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind(("127.0.0.1", 0))
+    assert clock.run(ask(silent.getsockname(), 3600.0), virtual=True) is None
+    silent.close()
+
+
+def test_holds_are_given_back() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, clock.VirtualLoop)
+        answers = waiting.OutsideAnswers()
+        for peer in ("a", "a", "b"):
+            answers.expect(peer)
+        assert loop._holders == 2
+        answers.arrived("a")
+        answers.arrived("stranger")
+        assert loop._holders == 1
+        answers.close()
+        assert loop._holders == 0
+
+    clock.run(main(), virtual=True)
+
+
+def test_a_real_clock_is_not_held() -> None:
+    async def main() -> None:
+        answers = waiting.OutsideAnswers()
+        answers.expect("a")
+        assert answers._owed == {}
+
+    clock.run(main())
