@@ -1,0 +1,178 @@
+"""The module's UART between a port and the AT terminal: paces both directions at the line rate."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from modemsim.port.base import Port
+from modemsim.trace import Trace
+
+BITS_PER_CHARACTER = 10  # start bit, eight data bits, stop bit
+CHUNK_SECONDS = 0.001  # characters that finish within this time are handed on together
+WIRE_LIMIT = 4096  # bytes a host may be ahead of the line rate; more is lost
+
+
+class _Wire:
+    """Characters on their way in one direction, handed on in chunks when a chunk's last one is complete."""
+
+    def __init__(self, character: Callable[[], float], deliver: Callable[[bytes], None]) -> None:
+        self._character = character
+        self._deliver = deliver
+        self._queue = bytearray()
+        self._timer: asyncio.TimerHandle | None = None
+        self._chunk = 0
+        self._chunk_end = 0.0
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def put(self, data: bytes) -> None:
+        """Append characters; the first starts at once on an idle line."""
+        self._queue += data
+        if self._timer is None and self._queue:
+            self._chunk_end = max(self._chunk_end, asyncio.get_running_loop().time())
+            self._next()
+
+    def clear(self) -> None:
+        """Forget what is on its way."""
+        self._queue.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._chunk_end = asyncio.get_running_loop().time()
+
+    def idle_at(self) -> float:
+        """When the last character will have gone, or has gone."""
+        if self._timer is None:
+            return self._chunk_end
+        return self._chunk_end + (len(self._queue) - self._chunk) * self._character()
+
+    def _next(self) -> None:
+        character = self._character()
+        self._chunk = min(len(self._queue), max(1, int(CHUNK_SECONDS / character)))
+        self._chunk_end += self._chunk * character
+        self._timer = asyncio.get_running_loop().call_at(self._chunk_end, self._done)
+
+    def _done(self) -> None:
+        data = bytes(self._queue[: self._chunk])
+        del self._queue[: self._chunk]
+        if self._queue:
+            self._next()
+        else:
+            self._timer = None
+        self._deliver(data)
+
+
+class _Loss:
+    """Counts lost bytes and gives one trace line for each spell of losing."""
+
+    def __init__(self, trace: Trace, event: str) -> None:
+        self._trace = trace
+        self._event = event
+        self._lost = 0
+
+    def add(self, count: int) -> None:
+        """So many more bytes were lost."""
+        self._lost += count
+
+    def over(self) -> None:
+        """Bytes pass again: trace the spell, if there was one."""
+        if self._lost:
+            self._trace.emit("serial", self._event, lost=self._lost)
+            self._lost = 0
+
+
+class Uart:
+    """One UART: `receiver` gets the host's bytes, `send` gives bytes to the host, each at its time.
+
+    `baud` may change at any time and counts from the next chunk on. With `pacing` off everything passes at
+    once. While `powered` is False input is lost and nothing goes out. `on_host` tells whether a host has the
+    port open. Traced in layer "serial": opened, closed, overrun (host faster than the line; bytes lost),
+    unread (host does not read; bytes lost) and the port's own notes.
+    """
+
+    def __init__(self, port: Port, *, trace: Trace, baud: int = 9600, pacing: bool = True) -> None:
+        self.port = port
+        self.baud = baud
+        self.pacing = pacing
+        self.receiver: Callable[[bytes], None] = _nobody
+        self.on_host: Callable[[bool], None] = _nobody
+        self.host_present = False
+        self._trace = trace
+        self._powered = True
+        self._sent_at = 0.0
+        self._in = _Wire(self._character, self._received)
+        self._out = _Wire(self._character, self._sent)
+        self._overrun = _Loss(trace, "overrun")
+        self._unread = _Loss(trace, "unread")
+        port.receiver = self._from_host
+        port.on_host = self._host
+        port.note = self._note
+
+    @property
+    def powered(self) -> bool:
+        """Whether the UART works at all; switching off loses what is on the wire in both directions."""
+        return self._powered
+
+    @powered.setter
+    def powered(self, on: bool) -> None:
+        self._powered = on
+        if not on:
+            self._in.clear()
+            self._out.clear()
+            self._overrun.over()
+
+    def send(self, data: bytes) -> None:
+        """Send bytes to the host; returns at once."""
+        if not self._powered:
+            return
+        if self.pacing:
+            self._out.put(data)
+        else:
+            self._sent_at = asyncio.get_running_loop().time()
+            self._sent(data)
+
+    def idle_at(self) -> float:
+        """loop.time() at which the last byte sent so far will have left, or has left."""
+        return self._out.idle_at() if self.pacing else self._sent_at
+
+    def _character(self) -> float:
+        return BITS_PER_CHARACTER / self.baud
+
+    def _from_host(self, data: bytes) -> None:
+        if not self._powered:
+            return
+        if not self.pacing:
+            self.receiver(data)
+            return
+        room = WIRE_LIMIT - len(self._in)
+        if len(data) > room:
+            self._overrun.add(len(data) - room)
+            data = data[:room]
+        self._in.put(data)
+
+    def _received(self, data: bytes) -> None:
+        if not self._in:
+            self._overrun.over()
+        self.receiver(data)
+
+    def _sent(self, data: bytes) -> None:
+        taken = self.port.write(data)
+        if taken < len(data):
+            self._unread.add(len(data) - taken)
+        else:
+            self._unread.over()
+
+    def _host(self, present: bool) -> None:
+        self.host_present = present
+        self._unread.over()
+        self._note("opened" if present else "closed", port=self.port.name)
+        self.on_host(present)
+
+    def _note(self, event: str, **fields: object) -> None:
+        self._trace.emit("serial", event, **fields)
+
+
+def _nobody(value: object) -> None:
+    """The callback of a UART nobody listens to yet."""
