@@ -1,0 +1,1 @@
+"""The AT language: knows no module, no network and no event loop."""
