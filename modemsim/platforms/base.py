@@ -1,0 +1,282 @@
+"""An LwM2M platform: observes the data of its devices, stores their uplinks and sends them commands."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from functools import partial
+from types import EllipsisType
+from typing import ClassVar
+
+from aiocoap import Code, Message, error
+from aiocoap.numbers.types import RST
+
+from modemsim.coap.blockwise import ask
+from modemsim.coap.endpoint import Endpoint, MessageEvent, Observation, PlainSocket, Tuning
+from modemsim.platforms.downlinks import Downlink, DownlinkEvent, DownlinkQueue, Rejected, Unanswered
+from modemsim.platforms.gate import Gate
+from modemsim.platforms.registrar import Registrar, text
+from modemsim.platforms.session import Session
+from modemsim.platforms.site import RegistrationSite
+from modemsim.platforms.store import Address, Device, DeviceStore, Uplink
+from modemsim.platforms.style import PlatformStyle
+from modemsim.trace import Trace
+
+_TOKEN_LENGTH = 8
+_OCTET_STREAM = 42
+
+
+class Platform:
+    """One built-in platform on one UDP port; what it does differently from another one is its `style`.
+
+    After a registration it observes the device's data path and stores every notification as an uplink: CON is
+    acknowledged; NON and notifications without an Observe option count as well.
+
+    A downlink command is queued while the device is registered but cannot hear (not observed yet, asleep in
+    queue mode, an earlier command under way) and fails at once when it is not registered. One that gets no
+    answer stays at the head of the queue until the device is heard again, and has failed when its second
+    attempt times out too.
+
+    `auto_reply` replaces the style's answer to uplinks (None: no answer). While `down` is set the platform is
+    silent as if its host was gone. `trace_datagrams` records CoAP messages as the platform sees them.
+    """
+
+    style: ClassVar[PlatformStyle]
+
+    def __init__(
+        self,
+        *,
+        trace: Trace,
+        stream: random.Random,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        strict: bool = False,
+        auto_reply: bytes | EllipsisType | None = ...,
+        tuning: Tuning | None = None,
+        trace_datagrams: bool = False,
+    ) -> None:
+        self.address: Address = (host, port)
+        self.auto_reply = self.style.auto_reply if isinstance(auto_reply, EllipsisType) else auto_reply
+        self.down = False
+        self.store = DeviceStore(strict=strict)
+        self.store.on_remove = self._removed
+        self._trace = trace
+        self._trace_datagrams = trace_datagrams
+        self._stream = stream
+        self._tuning = tuning
+        self._registrar = Registrar(self, self.store, self.style, random.Random(stream.getrandbits(64)))
+        self._queues: dict[str, DownlinkQueue] = {}
+        self._downlinks = 0
+        self._endpoint: Endpoint | None = None
+
+    @property
+    def name(self) -> str:
+        """The name by which routes, control API and traces know the platform, such as "ct-iot"."""
+        return self.style.name
+
+    # Lifecycle
+
+    async def start(self) -> None:
+        """Open the port, which is the same after a restart; raises OSError if it is taken."""
+        if self._endpoint is not None:
+            return
+        socket = PlainSocket(*self.address)
+        self.address = socket.local
+        self._endpoint = Endpoint(
+            Gate(socket, lambda: not self.down),
+            RegistrationSite(self._registrar),
+            stream=self._stream,
+            tuning=self._tuning,
+            on_message=self._message_passed,
+            trace=self._trace if self._trace_datagrams else None,
+            name=self.name,
+            token_length=_TOKEN_LENGTH,
+        )
+        self.emit("started", address=text(self.address))
+        self._registrar.resume()
+
+    async def stop(self) -> None:
+        """Close the port at once, as a server that is shut down does.
+
+        Devices, uplinks, queued commands and registrations outlive a restart; observations do not, so the
+        next notification is answered with RST.
+        """
+        if self._endpoint is None:
+            return
+        self._endpoint.close()
+        self._endpoint = None
+        self._registrar.suspend()
+        self.emit("stopped")
+
+    # For the owner of the devices
+
+    def downlink(self, endpoint: str, payload: bytes) -> Downlink:
+        """Queue a command to a device and follow its `state`; raises KeyError for an unknown endpoint."""
+        device = self.store[endpoint]
+        self._downlinks += 1
+        downlink = Downlink(str(self._downlinks), endpoint, payload, asyncio.get_running_loop().time())
+        device.downlinks[downlink.id] = downlink
+        if device.registered:
+            self.queue_of(device).add(downlink)
+        else:
+            downlink.advance(DownlinkEvent.ABANDONED, "not registered")
+            self._report_downlink(downlink)
+        return downlink
+
+    def forget(self, endpoint: str) -> None:
+        """Drop the observation of a device without telling it: its next notification, CON or NON, gets RST.
+
+        Raises KeyError for an unknown endpoint.
+        """
+        session = self._registrar.session_of(self.store[endpoint])
+        if session is not None:
+            session.forget_observation()
+        self.emit("forgotten", endpoint=endpoint)
+
+    def refuse(self, endpoint: str, code: Code | None) -> None:
+        """Answer every registration and update of the endpoint with `code` from now on; None: no longer."""
+        self._registrar.refuse(endpoint, code)
+
+    # For the registrar
+
+    def emit(self, event: str, **fields: object) -> None:
+        """Record what happened on this platform."""
+        self._trace.emit("platform", event, platform=self.name, **fields)
+
+    def queue_of(self, device: Device) -> DownlinkQueue:
+        """The downlink commands of a device; they outlive its registrations."""
+        queue = self._queues.get(device.endpoint)
+        if queue is None:
+
+            async def write(payload: bytes) -> None:
+                await self._write(device, payload)
+
+            queue = self._queues[device.endpoint] = DownlinkQueue(self.style, write, self._report_downlink)
+        return queue
+
+    def heard(self, session: Session) -> None:
+        """A device gave a sign of life."""
+        session.device.last_heard = asyncio.get_running_loop().time()
+        session.queue.heard(queue_mode=session.device.queue_mode)
+
+    def observe_soon(self, session: Session) -> None:
+        """Observe a device that has just registered."""
+        session.after(self.style.observe_delay, lambda: self._observe(session))
+
+    # Observation and uplinks
+
+    def _observe(self, session: Session) -> None:
+        address = session.device.address
+        if self._endpoint is None or address is None:
+            return
+        message = Message(code=Code.GET, accept=_OCTET_STREAM, uri_path=_segments(self.style.observe))
+        notified = partial(self._notified, session)
+        observation = self._endpoint.observe(message, address, notified)
+        session.observation = observation
+        observation.response.add_done_callback(lambda _: self._observe_answered(session, observation))
+
+    def _observe_answered(self, session: Session, observation: Observation) -> None:
+        if observation is not session.observation:
+            return
+        problem = _refusal_of(observation)
+        if problem is None:
+            self._observed(session)
+            self.heard(session)
+        else:
+            session.observation = None
+            fields = {"path": self.style.observe, "reason": problem}
+            self.emit("observe_failed", endpoint=session.device.endpoint, **fields)
+
+    def _observed(self, session: Session) -> None:
+        if not session.device.observed:
+            session.device.observed = True
+            self.emit("observed", endpoint=session.device.endpoint, path=self.style.observe)
+            session.queue.open()
+
+    def _notified(self, session: Session, message: Message) -> None:
+        device = session.device
+        if not message.code.is_successful():
+            session.forget_observation()
+            fields = {"path": self.style.observe, "code": message.code.dotted}
+            self.emit("observation_ended", endpoint=device.endpoint, **fields)
+            return
+        self._observed(session)
+        uplink = Uplink(
+            time=asyncio.get_running_loop().time(),
+            path=self.style.observe,
+            payload=message.payload,
+            type=message.mtype.name,
+            message_id=message.mid,
+        )
+        device.uplinks.append(uplink)
+        self.emit(
+            "uplink",
+            endpoint=device.endpoint,
+            path=uplink.path,
+            payload=uplink.payload.hex(),
+            type=uplink.type,
+            message_id=uplink.message_id,
+        )
+        self.heard(session)
+        if self.auto_reply is not None:
+            session.after(self.style.reply_delay, lambda: self._reply(device))
+
+    def _reply(self, device: Device) -> None:
+        if self.auto_reply is not None:
+            self.downlink(device.endpoint, self.auto_reply)
+
+    # Downlink commands
+
+    async def _write(self, device: Device, payload: bytes) -> None:
+        """Write to the downlink path; raises Unanswered or Rejected."""
+        session = self._registrar.session_of(device)
+        if self._endpoint is None or session is None or device.address is None:
+            raise Unanswered
+        path = _segments(self.style.downlink_path)
+        message = Message(code=Code.PUT, content_format=_OCTET_STREAM, uri_path=path, payload=payload)
+        try:
+            response = await ask(self._endpoint, message, device.address)
+        except error.MessageError:
+            raise Rejected("reset") from None
+        except error.Error:
+            raise Unanswered from None
+        self.heard(session)
+        if not response.code.is_successful():
+            raise Rejected(response.code.dotted)
+
+    def _report_downlink(self, downlink: Downlink) -> None:
+        self.emit(
+            "downlink",
+            endpoint=downlink.endpoint,
+            id=downlink.id,
+            state=str(downlink.state),
+            reason=downlink.reason,
+            payload=downlink.payload.hex(),
+        )
+
+    def _removed(self, device: Device) -> None:
+        session = self._registrar.session_of(device)
+        if session is not None:
+            self._registrar.end(session, "removed")
+        self._queues.pop(device.endpoint, None)
+
+    def _message_passed(self, event: MessageEvent) -> None:
+        if event.kind == "tx" and event.message.mtype is RST:
+            self.emit("reset", address=text(event.remote), message_id=event.message_id)
+
+
+def _refusal_of(observation: Observation) -> str | None:
+    """Why the answer to an observe request is none: "timeout", "reset", a code; None: it is observed."""
+    if observation.response.cancelled():
+        return "cancelled"
+    problem = observation.response.exception()
+    if problem is not None:
+        return "reset" if isinstance(problem, error.MessageError) else "timeout"
+    answer = observation.response.result()
+    if not answer.code.is_successful():
+        return str(answer.code.dotted)
+    return "no Observe option" if answer.opt.observe is None else None
+
+
+def _segments(path: str) -> tuple[str, ...]:
+    return tuple(path.strip("/").split("/"))

@@ -1,0 +1,202 @@
+"""Who is registered: accepts, refreshes and ends the registrations of one platform."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from aiocoap import Code
+
+from modemsim.platforms.downlinks import DownlinkQueue
+from modemsim.platforms.registration import Changes, Refused, Registration, parse_register, parse_update
+from modemsim.platforms.session import Session
+from modemsim.platforms.store import Address, Device, DeviceStore
+from modemsim.platforms.style import PlatformStyle
+
+
+class Owner(Protocol):
+    """What the registrar asks of and tells its platform."""
+
+    def emit(self, event: str, **fields: object) -> None:
+        """Record an event."""
+
+    def queue_of(self, device: Device) -> DownlinkQueue:
+        """The downlink commands of a device."""
+        ...
+
+    def observe_soon(self, session: Session) -> None:
+        """The device is new, or at a new address, and wants to be observed."""
+
+    def heard(self, session: Session) -> None:
+        """The device gave a sign of life."""
+
+
+class Registrar:
+    """The registrations of one platform; implements the registration interface for the site.
+
+    A re-registration replaces the earlier one of the same endpoint, whose location is gone with it. A
+    registration that is not refreshed within its lifetime ends.
+    """
+
+    def __init__(self, owner: Owner, store: DeviceStore, style: PlatformStyle, stream: random.Random) -> None:
+        self._owner = owner
+        self._store = store
+        self._style = style
+        self._stream = stream
+        self._sessions: dict[str, Session] = {}
+        self._refusals: dict[str, Code] = {}
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(tuple(self._sessions.values()))
+
+    def session_of(self, device: Device) -> Session | None:
+        """The registration of a device, if it has one."""
+        return None if device.location is None else self._sessions[device.location]
+
+    def refuse(self, endpoint: str, code: Code | None) -> None:
+        """Answer registrations and updates of the endpoint with `code`; None: no longer."""
+        if code is None:
+            self._refusals.pop(endpoint, None)
+        else:
+            self._refusals[endpoint] = code
+
+    def resume(self) -> None:
+        """Watch the lifetimes again after `suspend`; those that are over meanwhile end at once."""
+        for session in self:
+            session.resume(self._expired)
+
+    def suspend(self) -> None:
+        """Stop every timer and forget every observation; the registrations stay."""
+        for session in self:
+            session.suspend()
+
+    def end(self, session: Session, cause: str) -> None:
+        """End a registration ("deregistered", "expired", "removed"); its queued commands fail."""
+        device = session.device
+        del self._sessions[session.location]
+        device.registered = False
+        device.location = None
+        session.suspend()
+        self._owner.emit(cause, endpoint=device.endpoint)
+        session.queue.abandon(cause)
+
+    # For the site
+
+    def register(self, queries: Sequence[str], payload: bytes, sender: Address) -> str:
+        """Accept POST /rd; returns the id of the new location, raises Refused."""
+        registration = parse_register(queries, payload, self._style)
+        device = self._admit(registration.endpoint)
+        earlier = self.session_of(device)
+        if earlier is not None:
+            del self._sessions[earlier.location]
+            earlier.suspend()
+        session = self._open_session(device)
+        _enrol(device, registration, session, sender)
+        session.refresh(self._expired)
+        self._owner.emit(
+            "registered",
+            endpoint=device.endpoint,
+            location=f"/rd/{session.location}",
+            lifetime=device.lifetime,
+            binding=device.binding,
+            version=device.version,
+            address=text(sender),
+            objects=list(device.objects),
+        )
+        self._owner.heard(session)
+        self._owner.observe_soon(session)
+        return session.location
+
+    def update(self, location: str, queries: Sequence[str], payload: bytes, sender: Address) -> None:
+        """Accept POST /rd/<id>; raises Refused (4.04 for an id that is not, or not any more, known).
+
+        A notification is matched by token and address, so a device that comes from a new address is observed
+        there anew; otherwise an update leaves the observation alone.
+        """
+        session = self._session(location)
+        device = session.device
+        self._check_refusal(device.endpoint)
+        _change(device, parse_update(queries, payload, device.version or self._style.versions[0]))
+        session.refresh(self._expired)
+        self._owner.emit(
+            "updated",
+            endpoint=device.endpoint,
+            lifetime=device.lifetime,
+            binding=device.binding,
+            address=text(sender),
+        )
+        if sender != device.address:
+            device.address = sender
+            session.forget_observation()
+            self._owner.observe_soon(session)
+        self._owner.heard(session)
+
+    def deregister(self, location: str) -> None:
+        """Accept DELETE /rd/<id>; raises Refused 4.04 as `update` does."""
+        self.end(self._session(location), "deregistered")
+
+    def refused(self, problem: Refused, sender: Address) -> None:
+        """Record a request that was refused."""
+        self._owner.emit(
+            "refused",
+            endpoint=problem.endpoint,
+            address=text(sender),
+            code=problem.code.dotted,
+            reason=problem.reason,
+        )
+
+    def _admit(self, endpoint: str) -> Device:
+        self._check_refusal(endpoint)
+        device = self._store.admit(endpoint)
+        if device is None:
+            raise Refused(self._style.unknown_device, "unknown device", endpoint)
+        return device
+
+    def _check_refusal(self, endpoint: str) -> None:
+        if endpoint in self._refusals:
+            raise Refused(self._refusals[endpoint], "refused on request", endpoint)
+
+    def _session(self, location: str) -> Session:
+        session = self._sessions.get(location)
+        if session is None:
+            raise Refused(Code.NOT_FOUND, "no such registration")
+        return session
+
+    def _open_session(self, device: Device) -> Session:
+        while (location := f"{self._stream.getrandbits(32):08x}") in self._sessions:
+            pass
+        session = self._sessions[location] = Session(device, location, self._owner.queue_of(device))
+        return session
+
+    def _expired(self, session: Session) -> None:
+        self.end(session, "expired")
+
+
+def _enrol(device: Device, registration: Registration, session: Session, sender: Address) -> None:
+    device.registered = True
+    device.registered_at = asyncio.get_running_loop().time()
+    device.location = session.location
+    device.address = sender
+    device.version = registration.version
+    device.lifetime = registration.lifetime
+    device.binding = registration.binding
+    device.queue_mode = registration.queue_mode
+    device.objects = registration.objects
+
+
+def _change(device: Device, changes: Changes) -> None:
+    if changes.lifetime is not None:
+        device.lifetime = changes.lifetime
+    if changes.binding is not None:
+        device.binding = changes.binding
+    if changes.queue_mode is not None:
+        device.queue_mode = changes.queue_mode
+    if changes.objects is not None:
+        device.objects = changes.objects
+
+
+def text(address: Address) -> str:
+    """`ip:port`, as traces show it."""
+    return f"{address[0]}:{address[1]}"

@@ -1,0 +1,82 @@
+"""What a platform knows about its devices: registrations, uplinks and downlink commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from modemsim.platforms.downlinks import Downlink
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Uplink:
+    """One notification that arrived: loop seconds, the observed path, the module's bytes, how it was sent."""
+
+    time: float
+    path: str
+    payload: bytes
+    type: Literal["CON", "NON"]
+    message_id: int
+
+
+@dataclass(slots=True)
+class Device:
+    """One device as the console shows it; `registered` is LwM2M registration, never network attachment.
+
+    Instants are loop seconds, `lifetime` is in seconds (0: without end), `location` is the id below /rd while
+    registered. `address` and the other facts of a registration keep their last values after it has ended;
+    they are None until the first one. `downlinks` are all commands so far, by id.
+    """
+
+    endpoint: str
+    registered: bool = False
+    lifetime: int | None = None
+    binding: str | None = None
+    queue_mode: bool = False
+    version: str | None = None
+    address: Address | None = None
+    objects: list[str] = field(default_factory=list)
+    observed: bool = False
+    registered_at: float | None = None
+    last_heard: float | None = None
+    location: str | None = None
+    uplinks: list[Uplink] = field(default_factory=list)
+    downlinks: dict[str, Downlink] = field(default_factory=dict)
+
+
+class DeviceStore:
+    """The devices of one platform, by endpoint name; a strict store admits provisioned devices only."""
+
+    def __init__(self, *, strict: bool = False) -> None:
+        self.strict = strict
+        self.on_remove: Callable[[Device], None] | None = None
+        self._devices: dict[str, Device] = {}
+
+    def __getitem__(self, endpoint: str) -> Device:
+        return self._devices[endpoint]
+
+    def __contains__(self, endpoint: object) -> bool:
+        return endpoint in self._devices
+
+    def __iter__(self) -> Iterator[Device]:
+        return iter(tuple(self._devices.values()))
+
+    def __len__(self) -> int:
+        return len(self._devices)
+
+    def provision(self, endpoint: str) -> Device:
+        """Create the device as its owner would in the console; an existing one is returned unchanged."""
+        return self._devices.setdefault(endpoint, Device(endpoint))
+
+    def admit(self, endpoint: str) -> Device | None:
+        """The device that wants to register; None when the store is strict and does not know it."""
+        return self._devices.get(endpoint) if self.strict else self.provision(endpoint)
+
+    def remove(self, endpoint: str) -> None:
+        """Delete the device and end its registration; raises KeyError for an unknown endpoint."""
+        device = self._devices.pop(endpoint)
+        if self.on_remove is not None:
+            self.on_remove(device)

@@ -1,0 +1,48 @@
+"""What distinguishes one platform from another, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiocoap import Code
+
+
+@dataclass(frozen=True)
+class PlatformStyle:
+    """The declared behaviour of one platform; delays in seconds of simulated time.
+
+    `observe` is observed `observe_delay` after a registration, its notifications are the device's data;
+    `auto_reply` is written to `downlink_path` `reply_delay` after each of them (None: nothing). `attempts` is
+    how often an unanswered downlink command is sent before it has failed; `queue_window` is how long a device
+    in queue mode is sent to after it was last heard. The two codes answer a registration from a device that a
+    strict platform does not know, and one without a name.
+    """
+
+    name: str
+    title: str
+    source: str
+    auto_reply: bytes | None = None
+    observe: str = "/19/0/0"
+    downlink_path: str = "/19/1/0"
+    observe_delay: float = 0.2
+    reply_delay: float = 0.1
+    versions: tuple[str, ...] = ("1.0", "1.1")
+    default_lifetime: int = 86400
+    unknown_device: Code = Code.FORBIDDEN
+    missing_endpoint: Code = Code.FORBIDDEN
+    attempts: int = 2
+    queue_window: float = 2.0
+
+
+CT_IOT = PlatformStyle(
+    name="ct-iot",
+    title="China Telecom IoT platform (OceanConnect lineage)",
+    source="BC260Y CT guide 1.1, 2.3.3 and 4.1",
+    auto_reply=bytes.fromhex("AAAA0000"),
+)
+
+AEP = PlatformStyle(
+    name="aep",
+    title="China Telecom AEP (CTWing)",
+    source="BC260Y CT guide 1.1, 4.2",
+)
