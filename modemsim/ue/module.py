@@ -1,0 +1,301 @@
+"""The running module: joins serial line, terminal, USIM, radio, bearer and cloud session, and powers them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from modemsim.at.catalogue import Catalogue
+from modemsim.clock import Calendar
+from modemsim.net import Address
+from modemsim.net.bearer import Bearer
+from modemsim.net.routes import Routes
+from modemsim.profile import BootStep, Profile
+from modemsim.radio.network import Network
+from modemsim.radio.radio import Radio
+from modemsim.timing import Timing
+from modemsim.trace import Trace
+from modemsim.ue.access import Access, registration_fields
+from modemsim.ue.cloud import CloudSession
+from modemsim.ue.downlinks import Delivery, Downlinks
+from modemsim.ue.identity import Identity
+from modemsim.ue.language import dialect, error_table
+from modemsim.ue.lwm2m_client import make_client, tuning
+from modemsim.ue.nvm import Nvm
+from modemsim.ue.power import Power, PowerEvent, next_state
+from modemsim.ue.settings import Settings
+from modemsim.ue.terminal import Terminal
+from modemsim.ue.urcs import UrcSources
+from modemsim.ue.usim import SimState, Usim
+
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+"""What the calendar shows at power-on, before the network gave the time."""
+
+EPOCH_ZONE = 8
+"""The zone it shows then, in quarters of an hour."""
+
+
+class SerialLine(Protocol):
+    """The UART as the module drives it (see `modemsim.port.uart`)."""
+
+    receiver: Callable[[bytes], None]
+    baud: int
+    powered: bool
+
+    def send(self, data: bytes) -> None:
+        """Queue bytes for the host."""
+        ...
+
+    def idle_at(self) -> float:
+        """Instant at which the last queued byte has left, in loop seconds."""
+        ...
+
+
+class Ue:
+    """One module, from power key to platform; commands act on it, `publish` tells what happened inside."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        catalogue: Catalogue,
+        *,
+        serial: SerialLine,
+        network: Network,
+        routes: Routes,
+        trace: Trace,
+        seed: int = 0,
+        imei: str | None = None,
+        imsi: str | None = None,
+        state: Path | None = None,
+    ) -> None:
+        self.profile = profile
+        self.catalogue = catalogue
+        self.serial = serial
+        self.network = network
+        self.routes = routes
+        self.trace = trace
+        self.timing = Timing(profile.delays(), seed)
+        self.identity = Identity.of(profile.identity, imei)
+        self.usim = Usim(imsi or profile.identity.imsi, profile.identity.iccid, on_change=self._sim_changed)
+        self.nvm = Nvm(state, profile.name, trace)
+        self.settings = Settings(profile.settings, self.nvm)
+        self.calendar = Calendar(EPOCH, EPOCH_ZONE)
+        self.radio = Radio(network, self._readable_imsi, self.timing, self.publish, trace)
+        self.access = Access(self.radio, network, self.settings, self.timing, self.spawn)
+        self.bearer = Bearer(self.radio, routes, self.timing, trace)
+        self.downlinks = Downlinks(
+            self.limit("downlink_messages"), self.limit("downlink_bytes"), self.publish
+        )
+        self.cloud = CloudSession(
+            self.publish,
+            self.spawn,
+            lambda payload: self.downlinks.arrive(payload, self.delivery()),
+        )
+        self.terminal = Terminal(
+            serial,
+            catalogue=catalogue,
+            errors=error_table(profile.errors),
+            dialect=dialect(profile),
+            settings=self.settings,
+            ue=self,
+            timing=self.timing,
+            trace=trace,
+            receive_buffer=profile.serial.receive_buffer,
+        )
+        self.delivery: Callable[[], Delivery] = lambda: Delivery(
+            self.settings.get(profile.cloud.delivery) if profile.cloud.delivery else Delivery.DIRECT
+        )
+        self.urcs = UrcSources(profile.urcs, self.settings, self._print_urc)
+        self.state = Power.OFF
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._boot_task: asyncio.Task[None] | None = None
+        self._boot_lifetime: int | None = None
+        self._early = bytearray()
+        network.listen(self._network_changed)
+
+    # ------------------------------------------------------------ what happened inside
+
+    def publish(self, event: str, **values: Any) -> None:
+        """Record a change of state, let the parts concerned react, and print the URCs it has."""
+        prepare = getattr(self, "_on_" + event.replace(".", "_"), None)
+        if prepare is not None:
+            values = prepare(values)
+        self.trace.emit("ue", event, **values)
+        self.urcs.happened(event, values)
+
+    def _on_emm(self, values: dict[str, Any]) -> dict[str, Any]:
+        return registration_fields(values)
+
+    def _on_pdn(self, values: dict[str, Any]) -> dict[str, Any]:
+        ip = values["ip"]
+        if ip is not None:
+            self.cloud.address_changed(ip)
+        return {**values, "up": ip is not None}
+
+    def _on_nitz(self, values: dict[str, Any]) -> dict[str, Any]:
+        zone = values["zone_quarters"]
+        if self.settings.get("+CTZU.onoff"):
+            self.calendar.set(values["utc"], zone)
+        return {"utc": values["utc"], "zone": zone, "local": values["utc"] + timedelta(minutes=15 * zone)}
+
+    def _network_changed(self) -> None:
+        if self.cloud.client is not None:
+            self.cloud.client.tuning = tuning(self.profile.lwm2m, self.network.coverage_level)
+
+    def _sim_changed(self, state: SimState) -> None:
+        self.publish("sim", state=state.value)
+
+    def _print_urc(self, line: str, in_command: bool) -> None:
+        self.terminal.urc(line, in_command=in_command)
+
+    def _readable_imsi(self) -> str | None:
+        return self.usim.imsi if self.usim.ready else None
+
+    # ------------------------------------------------------------ small services for commands
+
+    def limit(self, name: str) -> int:
+        """A figure of the profile's [limits]; raises KeyError for an unknown one."""
+        return self.profile.limits[name]
+
+    def quirk(self, name: str) -> bool:
+        """Whether a named quirk of the profile is on."""
+        return self.profile.quirks.get(name, False)
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run something in the background until it ends or the module loses power."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+        return task
+
+    def _task_done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            self.trace.emit("ue", "internal_error", error=repr(problem))
+
+    def open_cloud(self, server: Address, *, name: str | None = None, lifetime: int | None = None) -> None:
+        """Start to register with the platform at `server`; without a `name` the IMEI is the endpoint name."""
+        assert self.radio.ip is not None
+        endpoint = name or self.identity.imei
+        seconds = self.lifetime if lifetime is None else lifetime
+        self.cloud.open(
+            lambda hear: make_client(self, server, endpoint, seconds, hear), server, self.radio.ip
+        )
+
+    async def resolve(self, host: str) -> str | None:
+        """The address a host name stands for; an address stands for itself; None when nobody knows it."""
+        found = self.routes.resolve(host)
+        return found[0] if found else None
+
+    @property
+    def lifetime(self) -> int:
+        """The lifetime of the next registration in seconds; 0: none."""
+        key = self.profile.cloud.lifetime
+        value = (
+            self._boot_lifetime if self.quirk("lifetime_needs_restart") else key and self.settings.get(key)
+        )
+        return int(self.profile.lwm2m.default_lifetime if value is None else value)
+
+    def reboot_soon(self) -> None:
+        """Restart as the platform asked for, once it had its answer (object 3, Reboot)."""
+        self.spawn(self._reboot())
+
+    async def _reboot(self) -> None:
+        await asyncio.sleep(self.timing.draw("reboot"))
+        self.power("reset")
+
+    @property
+    def uplinks_waiting(self) -> int:
+        """Uplinks that wait for the signalling connection."""
+        return self.bearer.waiting
+
+    def apply_rate(self) -> None:
+        """Bring the rate of AT+IPR into force."""
+        self.serial.baud = self.settings.get("+IPR.rate")
+
+    # ------------------------------------------------------------ power
+
+    def power(self, action: str) -> None:
+        """Switch on or off, reset, or cut the supply; raises ValueError for anything else."""
+        event = PowerEvent(action)
+        following = next_state(self.state, event)
+        self.trace.emit("power", action, before=self.state.value, after=(following or self.state).value)
+        if following is None:
+            return
+        self.state = following
+        if event is PowerEvent.SWITCH_OFF:
+            self._stop_tasks()
+            self._boot_task = asyncio.get_running_loop().create_task(self._switch_off())
+            return
+        self._halt()
+        if following is Power.BOOTING:
+            self._power_up()
+            self._boot_task = asyncio.get_running_loop().create_task(self._boot())
+
+    def _halt(self) -> None:
+        """Everything stops where it is, as when the supply is gone."""
+        self.cloud.drop()
+        self._stop_tasks()
+        self.terminal.stop()
+        self.radio.kill()
+        self.bearer.close()
+        self.downlinks.clear()
+        self.serial.powered = False
+
+    def _stop_tasks(self) -> None:
+        if self._boot_task is not None and self._boot_task is not asyncio.current_task():
+            self._boot_task.cancel()
+        self._boot_task = None
+        for task in tuple(self._tasks):
+            if task is not asyncio.current_task():
+                task.cancel()
+
+    async def _switch_off(self) -> None:
+        """Leave the network in good order, then stop."""
+        await self.radio.switch_off()
+        await asyncio.sleep(self.timing.draw("shutdown"))
+        self.publish("power.off")
+        await self.terminal.drained()
+        self.state = next_state(self.state, PowerEvent.STOPPED) or self.state
+        self._halt()
+
+    def _power_up(self) -> None:
+        """What is so from the first instant: stored settings, the serial line, a calendar at its epoch."""
+        self.settings.restart()
+        self._boot_lifetime = self.settings.get(self.profile.cloud.lifetime or "")
+        self.apply_rate()
+        self.calendar = Calendar(EPOCH, EPOCH_ZONE)
+        self.serial.powered = True
+        self._early = bytearray()
+        self.serial.receiver = self._keep_early
+
+    async def _boot(self) -> None:
+        """Run the boot chain of the profile."""
+        for step in self.profile.boot.sequence:
+            await asyncio.sleep(self.timing.draw(step.after))
+            self._boot_step(step)
+        self.state = next_state(self.state, PowerEvent.BOOTED) or self.state
+        self.trace.emit("power", "booted")
+
+    def _keep_early(self, data: bytes) -> None:
+        """Input before the module takes commands: it waits or is lost, as the profile says."""
+        room = self.profile.serial.receive_buffer - len(self._early)
+        if self.profile.boot.early_input == "lost":
+            room = 0
+        self._early += data[:room]
+        if len(data) > room:
+            self.trace.emit("at", "too_early", lost=len(data) - room)
+
+    def _boot_step(self, step: BootStep) -> None:
+        if step.when != "always" and (step.when == "sim") != self.usim.ready:
+            return
+        if step.action == "at_ready":
+            self.terminal.start()
+            self.serial.receiver(bytes(self._early))
+        if step.line is not None:
+            self.terminal.urc(step.line)
+        if step.action == "radio_on":
+            self.access.start()

@@ -1,0 +1,46 @@
+"""Power of the module: one table of states, and what each way in and out of the powered state does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Power(StrEnum):
+    """Power state of the module."""
+
+    OFF = "off"
+    BOOTING = "booting"
+    ON = "on"
+    STOPPING = "stopping"
+
+
+class PowerEvent(StrEnum):
+    """What changes the power state: keys and supply from outside, the end of a phase from inside."""
+
+    SWITCH_ON = "on"
+    SWITCH_OFF = "off"
+    RESET = "reset"
+    CUT = "cut"
+    BOOTED = "booted"
+    STOPPED = "stopped"
+
+
+TRANSITIONS: Mapping[tuple[Power, PowerEvent], Power] = {
+    (Power.OFF, PowerEvent.SWITCH_ON): Power.BOOTING,
+    (Power.BOOTING, PowerEvent.BOOTED): Power.ON,
+    (Power.BOOTING, PowerEvent.SWITCH_OFF): Power.STOPPING,
+    (Power.BOOTING, PowerEvent.RESET): Power.BOOTING,
+    (Power.BOOTING, PowerEvent.CUT): Power.OFF,
+    (Power.ON, PowerEvent.SWITCH_OFF): Power.STOPPING,
+    (Power.ON, PowerEvent.RESET): Power.BOOTING,
+    (Power.ON, PowerEvent.CUT): Power.OFF,
+    (Power.STOPPING, PowerEvent.STOPPED): Power.OFF,
+    (Power.STOPPING, PowerEvent.CUT): Power.OFF,
+}
+"""Every permitted change; an event that is not listed for a state has no effect."""
+
+
+def next_state(state: Power, event: PowerEvent) -> Power | None:
+    """The state after `event`, or None when it has no effect in `state`."""
+    return TRANSITIONS.get((state, event))

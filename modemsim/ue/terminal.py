@@ -1,0 +1,361 @@
+"""The module's AT port at work: serial line, framing, interpreter and URC queue on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from modemsim.at.catalogue import Catalogue
+from modemsim.at.command import Command, Form
+from modemsim.at.data_mode import Collector, DataEnd, DataMode
+from modemsim.at.dialect import Dialect, Settings, setting, to_bytes, to_text
+from modemsim.at.framing import Frame, Framer
+from modemsim.at.interpreter import Interpreter
+from modemsim.at.result import ABORTED, BUSY, ErrorTable
+from modemsim.at.urc import LineState, NotBefore, UrcQueue, frame
+from modemsim.timing import Timing
+from modemsim.trace import Trace
+
+COMMAND_DELAY = "command"
+"""Timing drawn before the answer to a line that is no known command (a bare AT, an unknown name)."""
+_LF = b"\n"
+
+
+class Uart(Protocol):
+    """The module's side of the serial line."""
+
+    receiver: Callable[[bytes], None]
+    """Called with the bytes that came from the host."""
+
+    def send(self, data: bytes) -> None:
+        """Queue bytes for the host."""
+
+    def idle_at(self) -> float:
+        """loop.time() when the last queued byte will have left; not later than now when the line is idle."""
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What a terminal is made of at every power-on."""
+
+    uart: Uart
+    catalogue: Catalogue
+    errors: ErrorTable
+    dialect: Dialect
+    settings: Settings
+    ue: Any
+    timing: Timing
+    trace: Trace
+    receive_buffer: int
+
+
+class Terminal:
+    """The AT port of one module: `start` at power-on, `stop` at power-off, `urc` in between.
+
+    `receive_buffer`: bytes that can wait while a command runs; what comes beyond is lost and traced.
+    ValueError: a command names a delay, or a data mode a time-out, that `timing` does not have.
+    """
+
+    def __init__(
+        self,
+        uart: Uart,
+        *,
+        catalogue: Catalogue,
+        errors: ErrorTable,
+        dialect: Dialect,
+        settings: Settings,
+        ue: Any,
+        timing: Timing,
+        trace: Trace,
+        receive_buffer: int = 3136,
+    ) -> None:
+        self._parts = _Parts(uart, catalogue, errors, dialect, settings, ue, timing, trace, receive_buffer)
+        self._port: _PoweredPort | None = None
+        names = {COMMAND_DELAY} | {command.delay for command in catalogue}
+        names |= {c.data_mode.timeout for c in catalogue if c.data_mode and c.data_mode.timeout}
+        missing = sorted(name for name in names if name not in timing)
+        if missing:
+            raise ValueError(f"no timing is called {', '.join(missing)}")
+
+    @property
+    def running(self) -> bool:
+        """Whether the port is powered."""
+        return self._port is not None
+
+    def start(self) -> None:
+        """Power on: commands are taken from now on."""
+        self.stop()
+        self._port = _PoweredPort(self._parts)
+        self._parts.uart.receiver = self._port.receive
+
+    def stop(self) -> None:
+        """Power off: everything is forgotten, the running command and waiting URCs included."""
+        if self._port is not None:
+            self._port.close()
+            self._port = None
+
+    def urc(self, line: str, *, in_command: bool = False) -> None:
+        """Queue a URC, written with a space after the colon; lost while the port is off.
+
+        `in_command`: an exception of the profile that goes out before the final result of the running
+        command.
+        """
+        if self._port is not None:
+            self._port.urc(line, in_command)
+
+    async def drained(self) -> None:
+        """Until the last byte sent has left the module."""
+        while (idle_at := self._parts.uart.idle_at()) > asyncio.get_running_loop().time():
+            await _sleep_until(idle_at)
+
+
+class _PoweredPort:
+    """The terminal from power-on to power-off; the `Io` of its interpreter."""
+
+    def __init__(self, parts: _Parts) -> None:
+        self._parts = parts
+        self._uart = parts.uart
+        self._dialect = parts.dialect
+        self._loop = asyncio.get_running_loop()
+        self._pending = bytearray()
+        self._framer = Framer(parts.dialect, parts.settings)
+        self._urcs = UrcQueue(parts.dialect)
+        self._interpreter = Interpreter(
+            parts.catalogue, parts.errors, parts.dialect, parts.settings, parts.ue, self
+        )
+        self._idle_since = -parts.dialect.urc_gap
+        self._typing_since: float | None = None
+        self._running = False
+        self._data_mode = False
+        self._aborting = False
+        self._closed = False
+        self._input_came: asyncio.Future[bool] | None = None
+        self._urc_timer: asyncio.TimerHandle | None = None
+        self._task = self._loop.create_task(self._work(), name="at")
+
+    def close(self) -> None:
+        """End everything; a command that is still running sends nothing any more."""
+        self._closed = True
+        self._task.cancel()
+        if self._urc_timer is not None:
+            self._urc_timer.cancel()
+
+    # -- from the host --
+
+    def receive(self, data: bytes) -> None:
+        """Bytes from the host."""
+        if self._closed or not data:
+            return
+        if self._running and not self._data_mode:
+            data = self._while_busy(data)
+        elif self._input_came is not None and not self._running:
+            self._typing_since = self._loop.time()
+        self._pending += data
+        if data and self._input_came is not None and not self._input_came.done():
+            self._input_came.set_result(True)
+
+    def _while_busy(self, data: bytes) -> bytes:
+        """What remains for later of the bytes that came while a command was running."""
+        busy = self._dialect.busy
+        if busy == "queue":
+            kept = data[: max(0, self._parts.receive_buffer - len(self._pending))]
+            if len(kept) < len(data):
+                self.note("overrun", lost=len(data) - len(kept))
+            return kept
+        if busy == "drop":
+            if data.strip(_LF):
+                self.note("dropped", lost=len(data))
+        elif busy == "refuse":
+            self._refuse_lines(bytearray(data))
+        elif data.strip(_LF) and not self._aborting:
+            self._aborting = True
+            self._task.cancel()
+        return b""
+
+    def _overtaken(self) -> None:
+        """Input that came in one piece with a line turns out to have come while its command was running."""
+        if self._running and not self._data_mode:
+            data = bytes(self._pending)
+            self._pending.clear()
+            self._pending += self._while_busy(data)
+
+    def _refuse_lines(self, data: bytearray) -> None:
+        while data:
+            line = self._framer.take(data)
+            self._send_echo()
+            if line is not None:
+                self.note("rx", line=line.text)
+                self._put(self._interpreter.refusal(BUSY))
+        self._typing_since = self._loop.time() if self._framer.typing else None
+
+    async def _wait_input(self, deadline: float | None = None) -> bool:
+        """Until bytes have come (True) or the deadline has passed (False)."""
+        came: asyncio.Future[bool] = self._loop.create_future()
+        self._input_came = came
+        timer = None if deadline is None else self._loop.call_at(deadline, _settle, came)
+        try:
+            return await came
+        finally:
+            self._input_came = None
+            if timer is not None:
+                timer.cancel()
+
+    async def _work(self) -> None:
+        """The one task: lines in their order, each with its result before the next."""
+        while True:
+            if not self._pending:
+                await self._wait_input()
+            line = self._framer.take(self._pending)
+            self._send_echo()
+            self._typing_since = self._loop.time() if self._framer.typing else None
+            if line is not None:
+                await self._carry_out(line)
+                if self._pending:
+                    await self._between_lines()
+            if len(self._urcs):
+                self._pump()
+
+    async def _between_lines(self) -> None:
+        """URCs get their turn before a whole line that waits already; so does the rest of the loop."""
+        if len(self._urcs) and setting(self._parts.settings, "S3") in self._pending:
+            await self._let_urcs_out()
+        await asyncio.sleep(0)
+
+    async def _carry_out(self, line: Frame) -> None:
+        self._running = True
+        self.note("rx", line=line.text)
+        if self._pending and self._dialect.busy != "queue":
+            self._loop.call_soon(self._overtaken)
+        try:
+            if line.fault is not None:
+                await self.pause(None, Form.EXECUTE)
+                await self._interpreter.refuse(line.fault)
+                return
+            if self._dialect.echo == "line" and setting(self._parts.settings, "E"):
+                self._out(to_bytes(line.text))
+            await self._interpreter.run(line.text)
+        except asyncio.CancelledError:
+            if not self._aborting or self._closed:
+                raise
+            self._task.uncancel()
+            await self._interpreter.refuse(ABORTED)
+        except Exception as error:
+            self.note("internal", command=line.text, error=repr(error))
+        finally:
+            self._running = self._aborting = False
+
+    # -- to the host: the Io of the interpreter --
+
+    async def send(self, data: bytes) -> None:
+        """A response; URCs that may stand before it come first."""
+        if len(self._urcs):
+            await self._let_urcs_out()
+        while (start := self._urcs.response_not_before(now := self._loop.time())) > now:
+            await _sleep_until(start)
+        self._put(data)
+
+    async def pause(self, command: Command | None, form: Form) -> None:
+        """The response delay, in the module's timing."""
+        seconds = self._parts.timing.draw(COMMAND_DELAY if command is None else command.delay)
+        if seconds > 0:
+            await asyncio.sleep(seconds)
+
+    async def collect(self, mode: DataMode, length: int | None) -> bytes | DataEnd:
+        """Prompt, then take data until it is complete, cancelled or late."""
+        collector = Collector(mode, length, skip_lf=self._framer.expects_lf())
+        self._framer.leave()
+        prompt = self._dialect.prompt if mode.prompt is None else mode.prompt
+        await self.send(b"\r\n" + to_bytes(prompt))
+        self._data_mode = True
+        echoing = mode.echo and setting(self._parts.settings, "E")
+        deadline = None if mode.timeout is None else self._loop.time() + self._parts.timing.draw(mode.timeout)
+        try:
+            while True:
+                taken = collector.feed(self._pending)
+                if taken and echoing:
+                    self._out(taken)
+                if collector.result is not None:
+                    return collector.result
+                if not await self._wait_input(deadline):
+                    return DataEnd.TIMED_OUT
+        finally:
+            self._data_mode = False
+
+    async def drained(self) -> None:
+        """Until the last byte sent has left the module."""
+        while self._idle_since > self._loop.time():
+            await _sleep_until(self._idle_since)
+
+    def note(self, event: str, **fields: Any) -> None:
+        """Put something on record."""
+        if not self._closed:
+            self._parts.trace.emit("at", event, **fields)
+
+    def _put(self, data: bytes) -> None:
+        """A response or a part of one, on the line and on record."""
+        self._out(data)
+        for line in to_text(data).replace("\r", "\n").split("\n"):
+            if line:
+                self.note("tx", line=line)
+
+    def _out(self, data: bytes) -> None:
+        if not self._closed:
+            self._uart.send(data)
+            self._idle_since = max(self._uart.idle_at(), self._loop.time())
+
+    def _send_echo(self) -> None:
+        echo = self._framer.echo
+        if echo:
+            self._out(bytes(echo))
+            echo.clear()
+
+    # -- URCs --
+
+    def urc(self, line: str, in_command: bool) -> None:
+        """Queue a URC for now."""
+        if self._dialect.quiet_urcs and setting(self._parts.settings, "Q"):
+            return
+        self._urcs.push(self._dialect.fit(line), self._loop.time(), in_command=in_command)
+        self._pump()
+
+    def _state(self) -> LineState:
+        return LineState(
+            self._loop.time(), self._idle_since, self._running, self._typing_since, self._data_mode
+        )
+
+    def _pump(self) -> None:
+        """Send what may go out, and come back when the next one may."""
+        if self._urc_timer is not None:
+            self._urc_timer.cancel()
+            self._urc_timer = None
+        if self._closed:
+            return
+        start = self._send_urcs()
+        if start is not None:
+            self._urc_timer = self._loop.call_at(start, self._pump)
+
+    def _send_urcs(self) -> float | None:
+        """Send what may go out now; the instant of the next one, None if that waits for something else."""
+        while (decision := self._urcs.decide(self._state())) is not None:
+            if isinstance(decision, NotBefore):
+                return decision.instant
+            self._out(frame(decision.line))
+            self._urcs.sent(self._idle_since)
+            self.note("urc", line=decision.line)
+        return None
+
+    async def _let_urcs_out(self) -> None:
+        """Let every URC go that only waits for idle line."""
+        while not self._closed and (start := self._send_urcs()) is not None:
+            await _sleep_until(start)
+
+
+async def _sleep_until(instant: float) -> None:
+    await asyncio.sleep(instant - asyncio.get_running_loop().time())
+
+
+def _settle(future: asyncio.Future[bool]) -> None:
+    if not future.done():
+        future.set_result(False)

@@ -1,0 +1,39 @@
+"""Turns what happened inside the module into the unsolicited lines of its profile."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from modemsim.at.template import render
+from modemsim.profile import Urc
+from modemsim.ue.settings import Settings
+
+
+class UrcSources:
+    """The [[urcs]] of a profile, looked up by event; `send(line, in_command)` prints one."""
+
+    def __init__(self, urcs: Iterable[Urc], settings: Settings, send: Callable[[str, bool], None]) -> None:
+        self._by_event: dict[str, list[Urc]] = defaultdict(list)
+        for urc in urcs:
+            self._by_event[urc.on].append(urc)
+        self._settings = settings
+        self._send = send
+
+    def happened(self, event: str, values: Mapping[str, Any]) -> None:
+        """Print the lines this event has under the host's settings, if any."""
+        for urc in self._by_event.get(event, ()):
+            if any(values.get(key) != wanted for key, wanted in urc.when.items()):
+                continue
+            spelling = self._spelling(urc)
+            if spelling is not None:
+                self._send(render(spelling, values), urc.in_command)
+
+    def _spelling(self, urc: Urc) -> str | None:
+        if urc.gate is None:
+            return urc.line
+        level = self._settings.get(urc.gate)
+        if urc.lines:
+            return urc.lines.get(str(level))
+        return urc.line if level else None

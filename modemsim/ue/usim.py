@@ -1,0 +1,55 @@
+"""The USIM: identity, presence and PIN state as the module sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class SimState(StrEnum):
+    """What AT+CPIN? tells (3GPP TS 27.007 8.3)."""
+
+    READY = "READY"
+    PIN = "SIM PIN"
+    PUK = "SIM PUK"
+    ABSENT = "NOT INSERTED"
+
+
+@dataclass
+class Usim:
+    """One card; `on_change` is told when it is inserted, removed or unlocked."""
+
+    imsi: str
+    iccid: str
+    state: SimState = SimState.READY
+    pin: str = "1234"
+    puk: str = "12345678"
+    pin_tries: int = 3
+    on_change: Callable[[SimState], None] = field(default=lambda state: None, repr=False)
+
+    @property
+    def ready(self) -> bool:
+        """True when identity can be read and the network be used."""
+        return self.state is SimState.READY
+
+    def unlock(self, code: str, new_pin: str | None) -> bool:
+        """Enter the PIN, or PUK and new PIN; a third wrong PIN blocks it (3GPP TS 31.101 11.1.9)."""
+        if self.state is SimState.PUK:
+            if code != self.puk or new_pin is None:
+                return False
+            self.pin = new_pin
+        elif code != self.pin:
+            self.pin_tries -= 1
+            if self.pin_tries == 0:
+                self.change(SimState.PUK)
+            return False
+        self.pin_tries = 3
+        self.change(SimState.READY)
+        return True
+
+    def change(self, state: SimState) -> None:
+        """Insert, remove, lock or unlock the card."""
+        if state is not self.state:
+            self.state = state
+            self.on_change(state)
