@@ -66,6 +66,12 @@ class DialectTable(_Table):
     echo: Literal["byte", "line"] = "byte"
     busy: Literal["queue", "drop", "refuse", "abort"] = "queue"
     junk: Literal["skip", "error"] = "skip"
+    repeat: bool = True
+    quiet: Literal["all", "basic"] = "all"
+    quiet_urcs: bool = False
+    prompt: str = "> "
+    escapes: bool = True
+    spacing_exceptions: frozenset[str] = frozenset()
     multi_line: Literal["block", "framed"] = "block"
     max_line: int = 4096
     quoted_numbers: bool = True
@@ -183,6 +189,15 @@ class Lwm2m(_Table):
     max_retransmit: int = 4
 
 
+class CloudTable(_Table):
+    """Which settings steer the session with the platform; without one the default holds."""
+
+    delivery: str | None = None
+    """Setting with the way downlink data reaches the host (0 store, 1 at once, 2 announce); else at once."""
+    lifetime: str | None = None
+    """Setting with the lifetime of a registration in seconds; else the default of [lwm2m]."""
+
+
 class Profile(_Table):
     """One module type and firmware revision, complete and checked."""
 
@@ -200,6 +215,7 @@ class Profile(_Table):
     urcs: tuple[Urc, ...] = ()
     commands: dict[str, CommandEntry]
     lwm2m: Lwm2m
+    cloud: CloudTable = CloudTable()
     limits: dict[str, int] = {}
     words: dict[str, dict[str, str | int]] = {}
     """Names for internal states in replies, e.g. words.nmstatus."""
@@ -331,6 +347,7 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         "dialect": DialectTable,
         "boot": BootStep if len(location) > 2 else Boot,
         "lwm2m": Lwm2m,
+        "cloud": CloudTable,
         "settings": Setting,
         "urcs": Urc,
         "commands": CommandEntry,

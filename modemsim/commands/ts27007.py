@@ -220,9 +220,8 @@ class Cops(Command):
             raise Refusal("bad_value")
         if format is not None:
             ue.settings.set("+COPS.format", format)
-        if mode != 3:
-            if not await ue.access.choose_operator(mode, operator):
-                raise Refusal("no_network")
+        if mode != 3 and not await ue.access.choose_operator(mode, operator):
+            raise Refusal("no_network")
 
 
 class Cgpaddr(Command):

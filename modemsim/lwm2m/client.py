@@ -1,0 +1,312 @@
+"""The LwM2M client of a module: registration, its upkeep, and the reports of what the server does."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiocoap import Message, error
+from aiocoap.numbers.codes import CHANGED, CREATED, DELETE, DELETED, POST, Code
+
+from modemsim.coap import blockwise
+from modemsim.coap.blockwise import BlockTransfers
+from modemsim.coap.endpoint import Address, DatagramSocket, Endpoint, MessageEvent, Tuning
+from modemsim.lwm2m import content
+from modemsim.lwm2m.attributes import AttributeStore
+from modemsim.lwm2m.model import Path
+from modemsim.lwm2m.observations import Observations
+from modemsim.lwm2m.policy import Policy
+from modemsim.lwm2m.service import DeviceManagement
+from modemsim.lwm2m.states import ClientState, Event, follow
+from modemsim.lwm2m.tree import ObjectTree
+from modemsim.trace import Trace
+
+_REGISTRATION = ("rd",)
+_TIMEOUT = "timeout"
+_RESET = "rst"
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What a request came to: a response, or the reason why there is none."""
+
+    response: Message | None
+    reason: str
+
+    def has(self, code: Code) -> bool:
+        return self.response is not None and self.response.code == code
+
+    @property
+    def failure(self) -> Event:
+        return Event.UNANSWERED if self.response is None and self.reason == _TIMEOUT else Event.REFUSED
+
+
+class Client:
+    """One client on one socket for one server.
+
+    `publish` hears of everything the module may have to tell its host: "lwm2m.state" (state, reason),
+    "lwm2m.updated" (automatic), "lwm2m.update_failed" (reason), "lwm2m.observed" (path, active, cause),
+    "lwm2m.report" (path, message_id, outcome, confirmable), "lwm2m.written" (path, value, message_id) and
+    "lwm2m.executed" (path, arguments). `lifetime` is in seconds; 0: none is told and nothing is updated.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        server: Address,
+        lifetime: int,
+        socket: DatagramSocket,
+        objects: ObjectTree,
+        policy: Policy,
+        tuning: Tuning,
+        stream: random.Random,
+        publish: Callable[..., None],
+        trace: Trace | None,
+    ) -> None:
+        self.name = name
+        self.server = server
+        self.lifetime = lifetime
+        self.binding = policy.binding
+        self.state = ClientState.IDLE
+        self._location: tuple[str, ...] | None = None
+        self._objects = objects
+        self._policy = policy
+        self._publish = publish
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[bool]] = set()
+        self._closed = False
+        self._attributes = AttributeStore()
+        blocks = BlockTransfers(self._loop.time)
+        self._observations = Observations(objects, self._attributes, blocks, policy, publish)
+        site = DeviceManagement(
+            objects, self._observations, self._attributes, blocks, policy, publish, self._admits
+        )
+        self._endpoint = Endpoint(
+            socket,
+            site,
+            stream=stream,
+            tuning=tuning,
+            on_message=self._message_event,
+            trace=trace,
+            name="lwm2m",
+        )
+        self._complete_server_object()
+
+    @property
+    def location(self) -> str | None:
+        """The path of the registration, "/rd/5a3f"; None without one."""
+        return None if self._location is None else "/" + "/".join(self._location)
+
+    @property
+    def tuning(self) -> Tuning:
+        """The CoAP transmission parameters; may be changed at any time (coverage)."""
+        return self._endpoint.tuning
+
+    @tuning.setter
+    def tuning(self, tuning: Tuning) -> None:
+        self._endpoint.tuning = tuning
+
+    def observed(self, path: Path) -> bool:
+        """Whether the server observes exactly this path."""
+        return path in self._observations
+
+    # Registration
+
+    async def register(self) -> bool:
+        """Register, or register anew; False when refused (REJECTED) or not answered (TIMEOUT).
+
+        A registration that fails is not tried again by itself. Raises InvalidTransition while registering or
+        deregistering.
+        """
+        self._move(Event.REGISTER)
+        message = Message(code=POST, content_format=content.LINK, payload=self._payload())
+        message.opt.uri_path = _REGISTRATION
+        message.opt.uri_query = self._registration_query()
+        outcome = await self._ask(message)
+        if not self._is(ClientState.REGISTERING):
+            return False
+        if not outcome.has(CREATED):
+            self._move(outcome.failure, outcome.reason)
+            return False
+        self._location = tuple(outcome.response.opt.location_path) if outcome.response else ()
+        self._move(Event.ACCEPTED)
+        self._plan_update()
+        return True
+
+    async def update(self, *, lifetime: int | None = None, binding: str | None = None) -> bool:
+        """Update the registration, telling a lifetime or binding only when it changes; False when it failed.
+
+        After a failure the client registers anew, if its policy says so, before this returns.
+        """
+        return await self._update(lifetime, binding, automatic=False)
+
+    async def deregister(self) -> bool:
+        """Leave the server; False when not registered, or when the server did not confirm.
+
+        The client is DEREGISTERED either way once the server has answered or failed to.
+        """
+        if not self._is(ClientState.REGISTERED):
+            return False
+        self._move(Event.DEREGISTER)
+        self._cancel_timer()
+        message = Message(code=DELETE)
+        message.opt.uri_path = self._location or ()
+        outcome = await self._ask(message)
+        if not self._is(ClientState.DEREGISTERING):
+            return False
+        confirmed = outcome.has(DELETED)
+        self._move(Event.LEFT, None if confirmed else outcome.reason)
+        return confirmed
+
+    def close(self) -> None:
+        """Drop everything at once, as when power or the session is lost: no traffic, no event."""
+        if self._closed:
+            return
+        self._closed = True
+        self.state = follow(self.state, Event.DROPPED)
+        self._cancel_timer()
+        self._forget()
+        self._endpoint.close()
+        for task in tuple(self._tasks):
+            task.cancel()
+
+    # Reporting
+
+    def notify(self, path: Path, payload: bytes, *, confirmable: bool, rai: int = 0) -> int:
+        """Send a payload as a notification (content format 42) of an observed path.
+
+        Returns the message id, under which "lwm2m.report" tells what became of it; raises LookupError when
+        the path is not observed. `rai` is the release assistance that goes with the datagram.
+        """
+        return self._observations.notify(path, payload, confirmable=confirmable, rai=rai)
+
+    def changed(self, path: Path) -> None:
+        """Say that a value at or below a path changed: whoever observes it is told as its attributes ask."""
+        self._observations.changed(path)
+
+    # Inside
+
+    def _admits(self, sender: Address) -> bool:
+        """Only the server is served, and only while the client is registered."""
+        return sender == self.server and self.state in (ClientState.REGISTERED, ClientState.DEREGISTERING)
+
+    def _is(self, state: ClientState) -> bool:
+        """Whether the client is in a state now: it may have moved while something was awaited."""
+        return self.state is state
+
+    def _message_event(self, event: MessageEvent) -> None:
+        self._observations.happened(event)
+
+    def _payload(self) -> bytes:
+        links = self._objects.registration_links(self._policy.links)
+        return ",".join(part for part in (self._policy.root, links) if part).encode()
+
+    def _registration_query(self) -> list[str]:
+        query = [f"lwm2m={self._policy.version}", f"ep={self.name}", f"b={self.binding}"]
+        if self.lifetime and self._policy.lifetime_in_register:
+            query.append(f"lt={self.lifetime}")
+        return query
+
+    async def _ask(self, message: Message) -> _Outcome:
+        try:
+            response = await blockwise.ask(self._endpoint, message, self.server)
+        except error.TimeoutError:
+            return _Outcome(None, _TIMEOUT)
+        except error.MessageError:
+            return _Outcome(None, _RESET)
+        except error.LibraryShutdown:
+            return _Outcome(None, "closed")
+        return _Outcome(response, response.code.dotted)
+
+    def _move(self, event: Event, reason: str | None = None) -> None:
+        """Go to the state that the table has for an event, and tell."""
+        self.state = follow(self.state, event)
+        if self.state is not ClientState.REGISTERED:
+            self._cancel_timer()
+        if self.state not in (ClientState.REGISTERED, ClientState.DEREGISTERING):
+            self._forget()
+        self._publish("lwm2m.state", state=self.state, reason=reason)
+
+    def _forget(self) -> None:
+        """A registration ended: its location, observations and attributes with it."""
+        self._location = None
+        self._observations.clear()
+        self._attributes.clear()
+
+    async def _update(self, lifetime: int | None, binding: str | None, *, automatic: bool) -> bool:
+        if not self._is(ClientState.REGISTERED):
+            return False
+        location = self._location
+        message = Message(code=POST)
+        message.opt.uri_path = location or ()
+        changes = []
+        if lifetime is not None and lifetime != self.lifetime:
+            changes.append(f"lt={lifetime}")
+        if binding is not None and binding != self.binding:
+            changes.append(f"b={binding}")
+        message.opt.uri_query = changes
+        outcome = await self._ask(message)
+        if not self._is(ClientState.REGISTERED) or self._location != location:
+            return False
+        if outcome.has(CHANGED):
+            self.lifetime = self.lifetime if lifetime is None else lifetime
+            self.binding = self.binding if binding is None else binding
+            self._plan_update()
+            self._publish("lwm2m.updated", automatic=automatic)
+            return True
+        await self._update_failed(outcome)
+        return False
+
+    async def _update_failed(self, outcome: _Outcome) -> None:
+        self._publish("lwm2m.update_failed", reason=outcome.reason)
+        if not self._is(ClientState.REGISTERED):
+            return
+        if self._policy.reregister_on_failed_update:
+            await self.register()
+        else:
+            self._move(outcome.failure, outcome.reason)
+
+    def _plan_update(self) -> None:
+        self._cancel_timer()
+        if self.lifetime:
+            delay = self.lifetime * self._policy.update_at
+            self._timer = self._loop.call_later(delay, self._spawn_update, True)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _spawn_update(self, automatic: bool, lifetime: int | None = None, binding: str | None = None) -> None:
+        if self._closed:
+            return
+        task = self._loop.create_task(self._update(lifetime, binding, automatic=automatic))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _complete_server_object(self) -> None:
+        """Give object 1 what only the client knows: lifetime, binding, update trigger (OMA 1.0, E.2)."""
+        try:
+            server = self._objects.instance(1, 0)
+        except KeyError:
+            return
+
+        def write_lifetime(value: object) -> None:
+            if not isinstance(value, int) or value <= 0:
+                raise ValueError("a lifetime is a positive number of seconds")
+            self._spawn_update(False, lifetime=value)
+
+        def write_binding(value: object) -> None:
+            if not isinstance(value, str) or value not in ("U", "UQ"):
+                raise ValueError("the module knows bindings U and UQ")
+            self._spawn_update(False, binding=value)
+
+        server.values[1] = lambda: self.lifetime
+        server.values[7] = lambda: self.binding
+        server.on_write[1] = write_lifetime
+        server.on_write[7] = write_binding
+        server.on_execute[8] = lambda arguments: self._spawn_update(False)

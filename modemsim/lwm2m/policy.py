@@ -1,0 +1,40 @@
+"""What differs between the LwM2M clients of modules: a profile's choice, fixed while a client lives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modemsim.lwm2m.content import OPAQUE, TEXT
+from modemsim.lwm2m.model import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a client registers, keeps its registration and notifies."""
+
+    version: str = "1.0"
+    """The `lwm2m` parameter of a registration."""
+    binding: str = "U"
+    """The `b` parameter of a registration."""
+    root: str = '</>;rt="oma.lwm2m"'
+    """The first link of a registration; empty: none."""
+    links: tuple[str, ...] = ()
+    """Objects and instances ("1/0", "2") in the order in which they are listed; empty: all, by id."""
+    lifetime_in_register: bool = True
+    """Whether a lifetime other than 0 is told as `lt`."""
+    update_at: float = 0.9
+    """When the registration is updated by itself, as a fraction of the lifetime."""
+    reregister_on_failed_update: bool = True
+    """Whether a refused or unanswered update leads to a new registration."""
+    data_path: Path = (19, 0, 0)
+    """The resource whose notifications are the host's data."""
+    observe_answer: bytes = b"\x00"
+    """The payload of the answer to an Observe of `data_path`."""
+    observe_format: int = OPAQUE
+    """The content format of that answer."""
+    notify_observe_option: bool = True
+    """Whether notifications carry the Observe option; Hi2115 modules leave it out."""
+    single_format: int = TEXT
+    """The format of one value read without Accept; opaque values are then sent as they are."""
+    confirmable_values: bool = True
+    """Whether notifications of changed values are confirmable."""
