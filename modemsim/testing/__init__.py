@@ -1,0 +1,7 @@
+"""Transcripts: the format, the player, the simulator and real ports to play them against."""
+
+from modemsim.testing.report import Result
+from modemsim.testing.simulated import play
+from modemsim.testing.transcript import Transcript, TranscriptError, load
+
+__all__ = ["Result", "Transcript", "TranscriptError", "load", "play"]

@@ -1,0 +1,358 @@
+"""What the `*` lines of a transcript can do: one table of actions and checks on a running simulation.
+
+A waiting action or a check takes the window of its line as its limit (`* wait idle  @ 60s`); without one a
+check looks once and a waiting action gives up after WAIT_LIMIT. All times are simulated seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from modemsim.timing import parse_duration
+
+if TYPE_CHECKING:
+    from modemsim.platforms.base import Platform
+    from modemsim.platforms.downlinks import Downlink
+    from modemsim.platforms.store import Uplink
+    from modemsim.simulation import Simulation
+
+WAIT_LIMIT = 300.0
+"""Seconds after which `* wait attached` and its like give up when the line has no window."""
+LOOK_STEP = 0.05
+"""Seconds between two looks at a state that is waited for."""
+
+
+class ActionFailed(Exception):
+    """An action could not be done or a check does not hold; the message says why in one sentence."""
+
+
+@dataclass
+class Stage:
+    """What actions work on: the simulation, and the downlink command sent last."""
+
+    simulation: Simulation
+    downlink: Downlink | None = None
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A word behind an action: how the manual shows it, and its reader, which raises ValueError."""
+
+    shows: str
+    read: Callable[[str], Any]
+    optional: bool = False
+
+    def __str__(self) -> str:
+        return f"[{self.shows}]" if self.optional else self.shows
+
+
+@dataclass(frozen=True)
+class Action:
+    """One entry of the table; `run(stage, limit, *arguments)` does it."""
+
+    words: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    run: Callable[..., Awaitable[None]]
+    simulation_only: bool
+
+    @property
+    def usage(self) -> str:
+        """The action as a transcript writes it."""
+        return " ".join([*self.words, *map(str, self.parameters)])
+
+    @property
+    def doc(self) -> str:
+        """What it does, in one sentence."""
+        return (self.run.__doc__ or "").strip()
+
+    def arguments(self, words: list[str]) -> tuple[Any, ...]:
+        """The arguments in `words`; raises ValueError when they do not fit."""
+        rest = words[len(self.words) :]
+        least = sum(not parameter.optional for parameter in self.parameters)
+        if not least <= len(rest) <= len(self.parameters):
+            raise ValueError
+        return tuple(parameter.read(word) for parameter, word in zip(self.parameters, rest, strict=False))
+
+
+@dataclass(frozen=True)
+class Call:
+    """An action with its arguments, ready to run."""
+
+    action: Action
+    arguments: tuple[Any, ...]
+
+    async def run(self, stage: Stage | None, limit: float | None) -> None:
+        """Do it; raises ActionFailed."""
+        await self.action.run(stage, limit, *self.arguments)
+
+
+ACTIONS: list[Action] = []
+"""Every action there is, in the order of the manual."""
+
+
+def find(text: str) -> Call:
+    """The action a `*` line names; raises ValueError with what could have been meant."""
+    words = text.split()
+    same = [action for action in ACTIONS if words[: len(action.words)] == list(action.words)]
+    for action in same:
+        try:
+            return Call(action, action.arguments(words))
+        except ValueError:
+            continue
+    if same:
+        raise ValueError(f"cannot read the action {text!r}; write {' or '.join(repr(a.usage) for a in same)}")
+    near = [action for action in ACTIONS if words[:1] == [action.words[0]]] or ACTIONS
+    known = sorted({" ".join(action.words) for action in near})
+    raise ValueError(f"there is no action {text!r}; there are {', '.join(known)}")
+
+
+def _action(words: str, *parameters: Parameter, simulation_only: bool = True) -> Callable[..., Any]:
+    """Declare a coroutine function as an action."""
+
+    def declare(function: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        ACTIONS.append(Action(tuple(words.split()), parameters, function, simulation_only))
+        return function
+
+    return declare
+
+
+def _one_of(**values: Any) -> Parameter:
+    """A parameter that is one of these words."""
+
+    def read(word: str) -> Any:
+        if word not in values:
+            raise ValueError(word)
+        return values[word]
+
+    return Parameter("|".join(values), read)
+
+
+def _words(*words: str, optional: bool = False) -> Parameter:
+    parameter = _one_of(**{word: word for word in words})
+    return Parameter(parameter.shows, parameter.read, optional)
+
+
+def _code(word: str) -> int | None:
+    """The number of a CoAP error code such as 4.03 (RFC 7252 12.1.2); None for "off"."""
+    if word == "off":
+        return None
+    kind, _, detail = word.partition(".")
+    if kind not in ("4", "5") or len(detail) != 2 or not detail.isdecimal():
+        raise ValueError(word)
+    return int(kind) << 5 | int(detail)
+
+
+def _fraction(word: str) -> float:
+    if not 0 <= float(word) <= 1:
+        raise ValueError(word)
+    return float(word)
+
+
+_SWITCH = _one_of(on=True, off=False)
+_HEX = Parameter("HEX", bytes.fromhex)
+_COUNT = Parameter("N", lambda word: int(word) if word.isdecimal() else int("no number"))
+_DURATION = Parameter("5s", parse_duration)
+
+
+async def _until(holds: Callable[[], bool], limit: float, problem: Callable[[], str]) -> None:
+    """Look again and again until `holds`; raises ActionFailed with `problem` after `limit` seconds."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + limit
+    while not holds():
+        if loop.time() >= deadline:
+            raise ActionFailed(problem())
+        await asyncio.sleep(min(LOOK_STEP, max(deadline - loop.time(), LOOK_STEP / 10)))
+
+
+def lookup(status: Mapping[str, Any], key: str) -> str:
+    """The value of a dotted key of `Simulation.status()` as a transcript writes it; raises ActionFailed."""
+    value: Any = status
+    for part in key.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            raise ActionFailed(f"the status has no {key!r}")
+        value = value[part]
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+STATES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "attached": ("emm.attached", ("true",)),
+    "registered": ("lwm2m.state", ("registered", "observed")),
+    "observed": ("lwm2m.state", ("observed",)),
+    "idle": ("rrc", ("idle",)),
+}
+"""What `* wait STATE` waits for: a key of the status and the values that mean the state."""
+
+
+@_action("power", _words("on", "off", "reset", "cut"))
+async def power(stage: Stage, limit: float | None, action: str) -> None:
+    """Press the module's power key: on, orderly off, reset, or cut the supply."""
+    await stage.simulation.power(action)
+
+
+@_action("wait", _DURATION, simulation_only=False)
+async def wait(stage: Stage | None, limit: float | None, seconds: float) -> None:
+    """Let time pass; lines that come meanwhile are kept for the steps below."""
+    await asyncio.sleep(seconds)
+
+
+@_action("wait", _words(*STATES))
+async def wait_for(stage: Stage, limit: float | None, state: str) -> None:
+    """Wait until the module is attached, registered, observed, or its signalling connection is idle."""
+    key, values = STATES[state]
+
+    def current() -> str:
+        return lookup(stage.simulation.status(), key)
+
+    await _until(
+        lambda: current() in values,
+        WAIT_LIMIT if limit is None else limit,
+        lambda: f"the module is not {state}; its {key} is {current()}",
+    )
+
+
+@_action("sim", _one_of(remove=False, insert=True))
+async def sim(stage: Stage, limit: float | None, present: bool) -> None:
+    """Take the USIM out, or put it in."""
+    stage.simulation.sim_present(present)
+
+
+@_action("network outage", _SWITCH)
+async def network_outage(stage: Stage, limit: float | None, on: bool) -> None:
+    """Begin or end an outage of the cell: nothing passes."""
+    stage.simulation.network.patch(outage=on)
+
+
+@_action("network coverage", _one_of(**{"0": 0, "1": 1, "2": 2}))
+async def network_coverage(stage: Stage, limit: float | None, level: int) -> None:
+    """Move the module to a coverage enhancement level."""
+    stage.simulation.network.patch(coverage_level=level)
+
+
+@_action("network loss", Parameter("0.5", _fraction))
+async def network_loss(stage: Stage, limit: float | None, loss: float) -> None:
+    """Lose this share of the datagrams, 0 to 1."""
+    stage.simulation.network.patch(loss=loss)
+
+
+@_action("network congested", _SWITCH)
+async def network_congested(stage: Stage, limit: float | None, on: bool) -> None:
+    """Let the network refuse connections for congestion, or stop doing so."""
+    stage.simulation.network.patch(congested=on)
+
+
+def _endpoint(stage: Stage) -> str:
+    """The module's LwM2M endpoint name; its IMEI before it registered."""
+    status = stage.simulation.status()
+    return str(status["lwm2m"]["endpoint"] or status["imei"])
+
+
+def _platform(stage: Stage) -> Platform:
+    """The platform the module is registered at, else one that knows it; raises ActionFailed."""
+    endpoint = _endpoint(stage)
+    known = [platform for platform in stage.simulation.platforms.values() if endpoint in platform.store]
+    if not known:
+        raise ActionFailed(f"no platform knows the device {endpoint}")
+
+    def latest(platform: Platform) -> tuple[bool, float]:
+        device = platform.store[endpoint]
+        return device.registered, device.last_heard or 0.0
+
+    return max(known, key=latest)
+
+
+def _uplinks(stage: Stage) -> list[Uplink]:
+    return _platform(stage).store[_endpoint(stage)].uplinks
+
+
+def _set_down(stage: Stage, down: bool) -> None:
+    for platform in stage.simulation.platforms.values():
+        platform.down = down
+
+
+@_action("platform send", _HEX)
+async def platform_send(stage: Stage, limit: float | None, payload: bytes) -> None:
+    """Send a downlink command with this payload to the module."""
+    stage.downlink = _platform(stage).downlink(_endpoint(stage), payload)
+
+
+@_action("platform forget")
+async def platform_forget(stage: Stage, limit: float | None) -> None:
+    """Drop the platform's observation, so that the next notification is answered with RST."""
+    _platform(stage).forget(_endpoint(stage))
+
+
+@_action("platform down")
+async def platform_down(stage: Stage, limit: float | None) -> None:
+    """Make every built-in platform silent, as if its host was gone."""
+    _set_down(stage, True)
+
+
+@_action("platform up")
+async def platform_up(stage: Stage, limit: float | None) -> None:
+    """Let the built-in platforms answer again."""
+    _set_down(stage, False)
+
+
+@_action("platform refuse", Parameter("4.03|off", _code))
+async def platform_refuse(stage: Stage, limit: float | None, code: int | None) -> None:
+    """Answer the module's registrations and updates with this CoAP error code from now on, or no longer."""
+    from aiocoap import Code
+
+    for platform in stage.simulation.platforms.values():
+        platform.refuse(_endpoint(stage), None if code is None else Code(code))
+
+
+@_action("platform uplinks", _COUNT)
+async def platform_uplinks(stage: Stage, limit: float | None, count: int) -> None:
+    """Check that the platform holds this number of uplinks of the module."""
+
+    def held() -> int:
+        return len(_uplinks(stage))
+
+    await _until(lambda: held() == count, limit or 0.0, lambda: f"the platform holds {held()} uplinks")
+
+
+@_action("platform last", _HEX, _words("CON", "NON", optional=True))
+async def platform_last(stage: Stage, limit: float | None, payload: bytes, kind: str | None = None) -> None:
+    """Check payload, and if given type, of the newest uplink at the platform."""
+
+    def last() -> tuple[bytes, str] | None:
+        uplinks = _uplinks(stage)
+        return (uplinks[-1].payload, uplinks[-1].type) if uplinks else None
+
+    def problem() -> str:
+        found = last()
+        return f"it is {found[0].hex().upper()} {found[1]}" if found else "the platform holds no uplink"
+
+    def holds() -> bool:
+        found = last()
+        return found is not None and found[0] == payload and kind in (None, found[1])
+
+    await _until(holds, limit or 0.0, problem)
+
+
+@_action("platform downlink", _words("delivered", "failed", "queued", "sent"))
+async def platform_downlink(stage: Stage, limit: float | None, state: str) -> None:
+    """Check what became of the downlink command sent last."""
+    downlink = stage.downlink
+    if downlink is None:
+        raise ActionFailed("no downlink command was sent before")
+    await _until(lambda: downlink.state == state, limit or 0.0, partial(_downlink_problem, downlink))
+
+
+def _downlink_problem(downlink: Downlink) -> str:
+    return f"the downlink command is {downlink.state}" + (f" ({downlink.reason})" if downlink.reason else "")
+
+
+@_action("check", Parameter("KEY", str), Parameter("VALUE", str))
+async def check(stage: Stage, limit: float | None, key: str, value: str) -> None:
+    """Check a dotted key of the simulation's status, for example `check lwm2m.state observed`."""
+
+    def current() -> str:
+        return lookup(stage.simulation.status(), key)
+
+    await _until(lambda: current() == value, limit or 0.0, lambda: f"{key} is {current()}")
