@@ -1,0 +1,223 @@
+"""The control API: a running simulation as HTTP resources under /api/v1, described at /openapi.json.
+
+Every handler is a coroutine, so it runs on the simulation's loop between two events and sees a consistent
+state.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from modemsim.control import models
+from modemsim.control.follow import Follower
+
+if TYPE_CHECKING:
+    from modemsim.platforms.base import Platform
+    from modemsim.platforms.downlinks import Downlink
+    from modemsim.platforms.store import Device
+    from modemsim.radio.network import Network
+    from modemsim.simulation import Simulation
+
+API_VERSION = "1"
+PREFIX = "/api/v1"
+NDJSON = "application/x-ndjson"
+_UNAUTHORISED = "send the token that the run printed or was given as 'Authorization: Bearer TOKEN'"
+_ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": models.Problem} for code in (401, 404, 409, 422)}
+
+
+def create_app(simulation: Simulation, token: str | None = None) -> FastAPI:
+    """The API over `simulation`; with a token every /api/v1 request needs it as a bearer token."""
+    app = FastAPI(title="modemsim control API", version=API_VERSION, docs_url=None, redoc_url=None)
+    follower = Follower(simulation.trace)
+    router = APIRouter(prefix=PREFIX, dependencies=[Depends(_guard(token))], responses=_ERRORS)
+    _module_routes(router, simulation)
+    _platform_routes(router, simulation)
+    _downlink_routes(router, simulation)
+    _air_routes(router, simulation)
+    _trace_routes(router, follower)
+    app.include_router(router)
+    app.state.follower = follower
+    app.add_exception_handler(RequestValidationError, _explain_validation)
+    app.add_exception_handler(StarletteHTTPException, _explain_http)
+    return app
+
+
+def _guard(token: str | None) -> Any:
+    """The dependency that lets only bearers of `token` in; everybody when it is None."""
+
+    async def check(authorization: Annotated[str | None, Header()] = None) -> None:
+        given = (authorization or "").encode()
+        if token is not None and not secrets.compare_digest(given, f"Bearer {token}".encode()):
+            raise HTTPException(401, _UNAUTHORISED, headers={"WWW-Authenticate": "Bearer"})
+
+    return check
+
+
+async def _explain_validation(request: Request, error: Exception) -> JSONResponse:
+    """422 with the first problem as one sentence instead of a list of objects."""
+    problem: dict[str, Any] = {"loc": (), "msg": str(error)}
+    if isinstance(error, RequestValidationError):
+        problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"] if part not in ("body", "path", "query"))
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if problem.get("type") == "extra_forbidden":
+        message = "there is no such field"
+    return JSONResponse({"detail": f"{where}: {message}" if where else message}, 422)
+
+
+async def _explain_http(request: Request, error: Exception) -> JSONResponse:
+    """HTTP errors with a sentence of their own, also for paths that do not exist."""
+    if not isinstance(error, StarletteHTTPException):
+        return JSONResponse({"detail": str(error)}, 500)
+    detail = error.detail
+    if detail == "Not Found":
+        detail = f"there is nothing at {request.url.path}; what there is stands in /openapi.json"
+    elif detail == "Method Not Allowed":
+        detail = f"{request.url.path} cannot be asked with {request.method}"
+    return JSONResponse({"detail": detail}, error.status_code, headers=dict(error.headers or {}))
+
+
+def _module_routes(router: APIRouter, simulation: Simulation) -> None:
+    @router.get("/module")
+    async def module() -> models.Module:
+        """The running module: who it is and the state of everything in it."""
+        return models.Module.model_validate(simulation.status())
+
+    @router.post("/module/power")
+    async def power(request: models.PowerRequest) -> models.Module:
+        """Switch the module on or off, reset it, or cut its supply."""
+        try:
+            await simulation.power(request.action)
+        except ValueError as error:
+            raise HTTPException(409, str(error)) from None
+        return models.Module.model_validate(simulation.status())
+
+    @router.post("/module/sim")
+    async def sim(request: models.SimRequest) -> models.Module:
+        """Put the USIM in, or take it out."""
+        simulation.sim_present(request.present)
+        return models.Module.model_validate(simulation.status())
+
+
+def _platform(simulation: Simulation, name: str) -> Platform:
+    if name not in simulation.platforms:
+        known = ", ".join(simulation.platforms) or "none in this run"
+        raise HTTPException(404, f"there is no platform {name!r}; there are {known}")
+    return simulation.platforms[name]
+
+
+def _device(simulation: Simulation, name: str, endpoint: str) -> Device:
+    store = _platform(simulation, name).store
+    if endpoint not in store:
+        raise HTTPException(404, f"the platform {name} knows no device {endpoint!r}")
+    return store[endpoint]
+
+
+def _platform_routes(router: APIRouter, simulation: Simulation) -> None:
+    @router.get("/platforms")
+    async def platforms() -> list[models.PlatformSummary]:
+        """The built-in platforms of this run."""
+        return [
+            models.PlatformSummary(name=name, address=_address(platform.address), devices=len(platform.store))
+            for name, platform in simulation.platforms.items()
+        ]
+
+    @router.get("/platforms/{name}/devices")
+    async def devices(name: str) -> list[models.DeviceSummary]:
+        """The devices a platform knows."""
+        return [_summary(device) for device in _platform(simulation, name).store]
+
+    @router.get("/platforms/{name}/devices/{endpoint}/uplinks")
+    async def uplinks(name: str, endpoint: str) -> list[models.UplinkRecord]:
+        """What a device sent, oldest first."""
+        return [
+            models.UplinkRecord(
+                time=uplink.time,
+                path=uplink.path,
+                payload_hex=uplink.payload.hex().upper(),
+                type=uplink.type,
+                message_id=uplink.message_id,
+            )
+            for uplink in _device(simulation, name, endpoint).uplinks
+        ]
+
+    @router.post("/platforms/{name}/devices/{endpoint}/forget", status_code=204)
+    async def forget(name: str, endpoint: str) -> None:
+        """Drop the observation of a device, so that its next notification is answered with RST."""
+        if not _device(simulation, name, endpoint).observed:
+            raise HTTPException(409, f"the platform {name} does not observe the device {endpoint!r} now")
+        _platform(simulation, name).forget(endpoint)
+
+
+def _downlink_routes(router: APIRouter, simulation: Simulation) -> None:
+    @router.post("/platforms/{name}/devices/{endpoint}/downlinks", status_code=202)
+    async def send(name: str, endpoint: str, request: models.DownlinkRequest) -> models.DownlinkRecord:
+        """Send a command to a device; it waits until the device can hear it."""
+        _device(simulation, name, endpoint)
+        payload = bytes.fromhex(request.payload_hex)
+        return _downlink(_platform(simulation, name).downlink(endpoint, payload))
+
+    @router.get("/platforms/{name}/devices/{endpoint}/downlinks/{id}")
+    async def downlink(name: str, endpoint: str, id: str) -> models.DownlinkRecord:
+        """What became of a command."""
+        found = _device(simulation, name, endpoint).downlinks.get(id)
+        if found is None:
+            raise HTTPException(404, f"the device {endpoint!r} has no downlink command {id!r}")
+        return _downlink(found)
+
+
+def _air_routes(router: APIRouter, simulation: Simulation) -> None:
+    @router.patch("/network")
+    async def network(changes: models.NetworkChanges) -> models.Network:
+        """Change the access network, all values or none; an empty object only shows it."""
+        try:
+            simulation.network.patch(**changes.model_dump(exclude_unset=True))
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from None
+        return _network(simulation.network)
+
+
+def _trace_routes(router: APIRouter, follower: Follower) -> None:
+    @router.get("/trace", response_class=StreamingResponse)
+    async def trace(follow: Annotated[bool, Query()] = False) -> StreamingResponse:
+        """Everything that happened, one JSON object a line; `follow=1` goes on with what happens next."""
+        return StreamingResponse(follower.lines(follow=follow), media_type=NDJSON)
+
+
+def _address(address: tuple[str, int]) -> str:
+    return f"{address[0]}:{address[1]}"
+
+
+def _summary(device: Device) -> models.DeviceSummary:
+    return models.DeviceSummary(
+        endpoint=device.endpoint,
+        registered=device.registered,
+        lifetime=device.lifetime,
+        binding=device.binding,
+        address=_address(device.address) if device.address else None,
+        objects=device.objects,
+        observed=device.observed,
+    )
+
+
+def _downlink(downlink: Downlink) -> models.DownlinkRecord:
+    return models.DownlinkRecord(
+        id=downlink.id,
+        state=downlink.state.value,
+        payload_hex=downlink.payload.hex().upper(),
+        reason=downlink.reason,
+    )
+
+
+def _network(network: Network) -> models.Network:
+    values = network.values()
+    latency = values["latency"]
+    return models.Network.model_validate(
+        values | {"latency": None if latency is None else (latency.low, latency.mode, latency.high)}
+    )

@@ -1,0 +1,168 @@
+"""The JSON of the control API: what comes in (unknown fields refused) and what goes out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _hex(text: str) -> str:
+    try:
+        bytes.fromhex(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not hex: write two digits for each byte") from None
+    return text
+
+
+class _Request(BaseModel):
+    """What a client sends: closed, since a misspelt field that does nothing is a trap."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class PowerRequest(_Request):
+    """Press the power key, pull the reset line or cut the supply."""
+
+    action: Literal["on", "off", "reset", "cut"]
+
+
+class SimRequest(_Request):
+    """Put the USIM in, or take it out."""
+
+    present: bool
+
+
+class DownlinkRequest(_Request):
+    """A command of the platform to its device."""
+
+    payload_hex: Annotated[str, AfterValidator(_hex)] = Field(examples=["AABBCC"])
+
+
+class NetworkChanges(_Request):
+    """What to change in the access network; what is left out stays. Ranges are checked by the network itself.
+
+    `rsrp` dBm; `rsrq`, `sinr` dB; `loss` 0..1; `latency` one way, a duration ("1.2s") or [min, most likely,
+    max]; null for `loss` or `latency` returns to what the coverage level gives.
+    """
+
+    coverage_level: int | None = Field(default=None, description="0, 1 or 2")
+    rsrp: int | None = None
+    rsrq: int | None = None
+    sinr: int | None = None
+    loss: float | None = None
+    latency: str | list[str] | None = Field(default=None, examples=["1.2s"])
+    outage: bool | None = None
+    congested: bool | None = None
+    plmn: str | None = None
+    tac: int | None = None
+    cell_id: int | None = None
+    earfcn: int | None = None
+    pci: int | None = None
+    band: int | None = None
+    apn: str | None = None
+    zone_quarters: int | None = None
+
+
+class Network(BaseModel):
+    """The access network as it is now; units as in NetworkChanges, `latency` in seconds."""
+
+    coverage_level: int
+    rsrp: int
+    rsrq: int
+    sinr: int
+    loss: float
+    latency: tuple[float, float, float] | None
+    outage: bool
+    congested: bool
+    plmn: str
+    tac: int
+    cell_id: int
+    earfcn: int
+    pci: int
+    band: int
+    apn: str
+    zone_quarters: int
+
+
+class Emm(BaseModel):
+    """The module on the mobile network: EMM state, `stat` as AT+CEREG shows it, address of its PDN."""
+
+    state: str
+    stat: int
+    attached: bool
+    ip: str | None
+
+
+class Lwm2m(BaseModel):
+    """The module's LwM2M client: its state, its endpoint name, the server it talks to."""
+
+    state: str
+    endpoint: str | None
+    server: str | None
+
+
+class Time(BaseModel):
+    """Simulated time: seconds since the start, and the network's date."""
+
+    simulated_seconds: float
+    utc: str
+
+
+class Module(BaseModel):
+    """The running module."""
+
+    profile: str
+    imei: str
+    imsi: str | None
+    revision: str
+    power: str
+    emm: Emm
+    rrc: str
+    lwm2m: Lwm2m
+    time: Time
+
+
+class PlatformSummary(BaseModel):
+    """A built-in platform and where its UDP port really is."""
+
+    name: str
+    address: str
+    devices: int
+
+
+class DeviceSummary(BaseModel):
+    """A device as its platform sees it; `lifetime` in seconds."""
+
+    endpoint: str
+    registered: bool
+    lifetime: int | None
+    binding: str | None
+    address: str | None
+    objects: list[str]
+    observed: bool
+
+
+class UplinkRecord(BaseModel):
+    """Data that arrived at a platform; `time` in simulated seconds."""
+
+    time: float
+    path: str
+    payload_hex: str
+    type: Literal["CON", "NON"]
+    message_id: int
+
+
+class DownlinkRecord(BaseModel):
+    """A downlink command; `reason` says why it failed."""
+
+    id: str
+    state: Literal["queued", "sent", "delivered", "failed"]
+    payload_hex: str
+    reason: str | None = None
+
+
+class Problem(BaseModel):
+    """Why a request was not done, in one sentence."""
+
+    detail: str
