@@ -1,0 +1,139 @@
+"""The command line. Exit codes: 0 done, 1 something asked for did not hold, 2 it could not be tried.
+
+Every command imports what it needs when it runs, so that `modemsim run` has its port ready in well under a
+second.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modemsim.cli_common import CliError
+from modemsim.cli_ctl import app as ctl_app
+
+app = typer.Typer(
+    name="modemsim",
+    help="A virtual NB-IoT module: real AT dialogue, real CoAP/LwM2M packets, a platform in the box.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(ctl_app, name="ctl")
+
+Profile = Annotated[str, typer.Argument(help="A shipped profile (modemsim profiles) or a .toml file.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the profile; may be repeated."),
+]
+
+
+@app.command()
+def run(
+    profile: Profile,
+    link: Annotated[
+        Path | None, typer.Option(help="Path of the pseudo-terminal [default: /tmp/modemsim/PROFILE].")
+    ] = None,
+    tcp: Annotated[str | None, typer.Option(metavar="H:P", help="Serve the port over TCP instead.")] = None,
+    stdio: Annotated[bool, typer.Option("--stdio", help="Use standard input and output.")] = False,
+    speed: Annotated[float, typer.Option(help="Simulated seconds in a real second.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Chooses every delay and loss.")] = 0,
+    platform: Annotated[str, typer.Option(help="builtin: in the box; none: no platform.")] = "builtin",
+    route: Annotated[
+        list[str] | None, typer.Option(metavar="A:P=B:Q", help="Packets for A:P go to B:Q; may be repeated.")
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Let nothing leave that is not routed.")] = False,
+    strict_devices: Annotated[
+        bool, typer.Option("--strict-devices", help="Platforms refuse devices they were not told of.")
+    ] = False,
+    imei: Annotated[str | None, typer.Option(help="IMEI in place of the profile's.")] = None,
+    imsi: Annotated[str | None, typer.Option(help="IMSI in place of the profile's.")] = None,
+    state: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the module's NVM in DIR.")] = None,
+    trace: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write everything that happens to FILE as JSON lines.")
+    ] = None,
+    control: Annotated[
+        str | None, typer.Option(metavar="H:P", help="Serve the control API, for example 127.0.0.1:7001.")
+    ] = None,
+    control_token: Annotated[
+        str | None,
+        typer.Option(envvar="MODEMSIM_CONTROL_TOKEN", help="Bearer token of the control API."),
+    ] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Run one module on a serial port until Ctrl-C, SIGTERM or SIGHUP (exit code 0)."""
+    from modemsim.cli_run import Run, run_module
+    from modemsim.simulation import OptionError, Options
+
+    try:
+        options = Options(
+            profile=profile,
+            seed=seed,
+            platform=platform,
+            routes=tuple(route or ()),
+            offline=offline,
+            imei=imei,
+            imsi=imsi,
+            state_dir=state,
+            overrides=tuple(overrides or ()),
+            strict_devices=strict_devices,
+        )
+    except OptionError as error:
+        raise CliError(str(error)) from None
+    run_module(options, Run(link, tcp, stdio, speed, trace, control, control_token))
+
+
+@app.command()
+def profiles() -> None:
+    """List the modules that can be simulated."""
+    from modemsim.cli_reference import show_profiles
+
+    show_profiles()
+
+
+@app.command()
+def commands(
+    profile: Profile,
+    command: Annotated[str | None, typer.Argument(help="One command, for example +NMGS or AT+NMGS.")] = None,
+    overrides: Overrides = None,
+) -> None:
+    """List the AT commands of a module, or show the manual page of one."""
+    from modemsim.cli_reference import show_command, show_commands
+
+    if command is None:
+        show_commands(profile, tuple(overrides or ()))
+    else:
+        show_command(profile, command, tuple(overrides or ()))
+
+
+@app.command()
+def play(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Transcripts (*.at).")],
+    seed: Annotated[int | None, typer.Option(help="Play with this seed [default: the file's, or 0].")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Play each file with the seeds 0 to N-1.")] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="Simulated seconds in a real second [default: virtual time].")
+    ] = None,
+    port: Annotated[
+        str | None, typer.Option(metavar="PATH|URL", help="Play against a module on a serial port instead.")
+    ] = None,
+    baud: Annotated[int | None, typer.Option(help="Rate of the port [default: the profile's].")] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Play transcripts; exit code 1 when one failed, 2 when one cannot be played."""
+    from modemsim.cli_play import Play, play_files
+
+    play_files(files, Play(seed, seeds, speed, port, baud, tuple(overrides or ())))
+
+
+def main() -> None:
+    """Entry point: errors become one sentence on standard error and an exit code."""
+    try:
+        app()
+    except CliError as error:
+        if sys.stderr is not None:
+            print(f"modemsim: {error}", file=sys.stderr)
+        sys.exit(error.code)

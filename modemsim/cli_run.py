@@ -1,0 +1,248 @@
+"""`modemsim run`: one module on a serial port until SIGINT, SIGTERM or SIGHUP, which end it with exit code 0.
+
+Order matters for the time to the first AT: what is slow to import (the framework of the control API) comes
+after the port is ready, and in a thread, so that the module answers meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modemsim import clock
+from modemsim.cli_common import fail, parse_address, warn
+from modemsim.cli_console import ConsoleSink, Output
+from modemsim.control.sockets import is_loopback, listen
+from modemsim.port import Port, PortError, PtyPort, StdioPort, TcpPort
+from modemsim.profile import ProfileError
+from modemsim.simulation import OptionError, Options, Simulation
+from modemsim.trace import JsonLines, Record
+
+if TYPE_CHECKING:
+    from modemsim.control.server import ControlServer
+
+LINK_FOLDER = Path("/tmp/modemsim")
+STOP_LIMIT = 1.5
+"""Real seconds for an orderly end; what has not ended then is dropped."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+PASTE: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "+NCDPOPEN": (
+        ("AT+CGPADDR?", 'AT+NCDPOPEN="180.101.147.115",5683', "AT+NMGS=5,00454c4c4f"),
+        "The second needs the address that +IP shows; the third wants +QLWEVTIND: 3 first.",
+    ),
+    "+CEREG": (("AT", "ATI", "AT+CEREG?"), "+CEREG: 0,1 means that the module is attached."),
+}
+"""Lines a newcomer can paste, by the command a module must have for them, the most telling first."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The options of `modemsim run` that do not concern the module itself."""
+
+    link: Path | None = None
+    tcp: str | None = None
+    stdio: bool = False
+    speed: float = 1.0
+    trace: Path | None = None
+    control: str | None = None
+    control_token: str | None = None
+
+
+def run_module(options: Options, run: Run) -> None:
+    """Run until a signal ends it; raises CliError for what cannot be started."""
+    if not 0 < run.speed < float("inf"):
+        fail(f"--speed {run.speed:g}: a speed is a number greater than zero")
+    if sum((run.link is not None, run.tcp is not None, run.stdio)) > 1:
+        fail("--link, --tcp and --stdio exclude each other: a module has one serial port")
+    _check_imei(options.imei)
+    _check_folder(options.state_dir)
+    clock.run(_run(options, run), speed=run.speed)
+
+
+async def _run(options: Options, run: Run) -> None:
+    stop = _stop_event()
+    output = Output(sys.stderr if run.stdio else sys.stdout)
+    with contextlib.ExitStack() as resources, _one_sentence():
+        listener, token = _control_socket(run, resources)
+        simulation = Simulation(options)
+        _write_trace(simulation, run.trace, resources)
+        port = _port(run, simulation.profile.name)
+        control: asyncio.Task[ControlServer] | None = None
+        try:
+            await simulation.start(port)
+            for line in _banner(simulation, port, listener, token):
+                output.line(line)
+            simulation.trace.subscribe(ConsoleSink(output))
+            if run.stdio:
+                simulation.trace.subscribe(lambda record: _end_with_host(record, stop))
+            if listener is not None:
+                control = asyncio.create_task(_serve_control(simulation, listener, token))
+                control.add_done_callback(_report_control)
+            await stop.wait()
+        finally:
+            await _finish(simulation, control, STOP_LIMIT * run.speed)
+
+
+@contextlib.contextmanager
+def _one_sentence() -> Iterator[None]:
+    """Turn what goes wrong at the start into one sentence and exit code 2."""
+    try:
+        yield
+    except (ProfileError, OptionError, PortError) as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"the simulation cannot go on: {error}")
+
+
+async def _finish(simulation: Simulation, control: asyncio.Task[ControlServer] | None, limit: float) -> None:
+    """Remove the port at once, then end everything else, all within `limit` simulated seconds."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(limit):
+            await simulation.stop()
+            if control is None or control.cancel() or control.cancelled() or control.exception():
+                return
+            await control.result().stop()
+
+
+def _stop_event() -> asyncio.Event:
+    """An event that the first of SIGNALS sets; a signal that the caller ignores (nohup) stays ignored."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def _end_with_host(record: Record, stop: asyncio.Event) -> None:
+    """The end of standard input is the end of the run."""
+    if (record.layer, record.event) == ("serial", "closed"):
+        stop.set()
+
+
+# ------------------------------------------------------------------ control API
+
+
+def _control_socket(run: Run, resources: contextlib.ExitStack) -> tuple[socket.socket | None, str | None]:
+    """The listening socket of the control API, if asked for, and the token its clients need."""
+    if run.control is None:
+        return None, None
+    host, port = parse_address("--control", run.control)
+    try:
+        listener = listen(host, port)
+    except OSError as error:
+        fail(f"--control {run.control}: cannot listen there: {error.strerror or error}")
+    resources.callback(listener.close)
+    token = run.control_token
+    if token is None and not is_loopback(host):
+        token = secrets.token_urlsafe(24)
+    return listener, token
+
+
+async def _serve_control(simulation: Simulation, listener: socket.socket, token: str | None) -> ControlServer:
+    """Import the framework aside while the module already answers, then serve."""
+    with clock.hold():
+        await asyncio.get_running_loop().run_in_executor(None, _import_control)
+    from modemsim.control.app import create_app
+    from modemsim.control.server import ControlServer
+
+    return ControlServer(create_app(simulation, token), listener)
+
+
+def _import_control() -> None:
+    for name in ("app", "server"):
+        import_module(f"modemsim.control.{name}")
+
+
+def _report_control(task: asyncio.Task[ControlServer]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        warn(f"the control API cannot be served: {task.exception()}")
+
+
+# ------------------------------------------------------------------ pieces of the start
+
+
+def _port(run: Run, profile: str) -> Port:
+    if run.tcp is not None:
+        return TcpPort(*parse_address("--tcp", run.tcp))
+    if run.stdio:
+        return StdioPort()
+    return PtyPort(run.link or LINK_FOLDER / profile)
+
+
+def _write_trace(simulation: Simulation, path: Path | None, resources: contextlib.ExitStack) -> None:
+    """Write every record to a file as JSON lines; a disk that fills up ends the file, not the run."""
+    if path is None:
+        return
+    try:
+        file = resources.enter_context(path.open("w", encoding="utf-8"))
+    except OSError as error:
+        fail(f"--trace {path}: cannot be written: {error.strerror or error}")
+    write = JsonLines(file)
+
+    def sink(record: Record) -> None:
+        try:
+            write(record)
+        except OSError as error:
+            end()
+            warn(f"--trace {path}: ends here: {error.strerror or error}")
+
+    end = simulation.trace.subscribe(sink)
+
+
+def _check_folder(folder: Path | None) -> None:
+    """A --state folder that can be made and written to."""
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        fail(f"--state {folder}: cannot be written: {error.strerror or error}")
+
+
+def _check_imei(imei: str | None) -> None:
+    """Warn of a wrong check digit (3GPP TS 23.003 B.3); other errors are those of Options."""
+    if imei is None or len(imei) != 15 or not imei.isdecimal():
+        return
+    doubled = (int(digit) * (1 + index % 2) for index, digit in enumerate(imei[:14]))
+    check = -sum(value // 10 + value % 10 for value in doubled) % 10
+    if check != int(imei[14]):
+        warn(f"--imei {imei}: the check digit should be {check}; used all the same")
+
+
+def _banner(
+    simulation: Simulation, port: Port, listener: socket.socket | None, token: str | None
+) -> Iterator[str]:
+    """Port, platforms and three lines to paste."""
+    profile = simulation.profile
+    baud = f"{profile.serial.baud} baud" if profile.serial.baud else "any rate"
+    yield f"{profile.name}: {profile.title}, process {os.getpid()}"
+    yield f"port       {port.name}  ({baud})"
+    reached = [f"{name} {address[0]}:{address[1]}" for name, address in simulation.world.addresses.items()]
+    yield f"platforms  {', '.join(reached) or 'none'}"
+    if listener is not None:
+        host, number = listener.getsockname()[:2]
+        yield f"control    http://{f'[{host}]' if ':' in host else host}:{number}"
+    if token is not None:
+        yield f"token      {token}"
+    found = [entry for name, entry in PASTE.items() if name in profile.commands]
+    if found:
+        lines, hint = found[0]
+        yield "Open the port in a terminal and paste, one after another:"
+        yield from (f"  {line}" for line in lines)
+        yield hint
+    yield ""
