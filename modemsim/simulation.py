@@ -1,0 +1,199 @@
+"""Wires one module: profile, clock, serial port, radio network and platforms; start, stop and power."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from modemsim.commands.catalogue import catalogue
+from modemsim.net import Address
+from modemsim.net.routes import Routes, parse_route
+from modemsim.platforms.base import Platform
+from modemsim.platforms.china_telecom import Aep, CtIot
+from modemsim.port.base import Port
+from modemsim.port.uart import Uart
+from modemsim.profile import Profile, load
+from modemsim.radio.network import Network
+from modemsim.trace import Trace
+from modemsim.ue.module import Ue
+from modemsim.ue.usim import SimState
+
+PLATFORMS = ("builtin", "none")
+ACTIONS = ("on", "off", "reset", "cut")
+
+
+class OptionError(ValueError):
+    """A run cannot be set up as asked; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is made of; the fields are those of `modemsim run`."""
+
+    profile: str
+    seed: int = 0
+    platform: str = "builtin"
+    routes: tuple[str, ...] = ()
+    offline: bool = False
+    imei: str | None = None
+    imsi: str | None = None
+    state_dir: Path | None = None
+    overrides: tuple[str, ...] = ()
+    strict_devices: bool = False
+
+    def __post_init__(self) -> None:
+        if self.platform not in PLATFORMS:
+            near = difflib.get_close_matches(self.platform, PLATFORMS, 1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise OptionError(f"--platform {self.platform}: choose builtin or none{meant}")
+        for name in ("imei", "imsi"):
+            value = getattr(self, name)
+            if value is not None and not (value.isascii() and value.isdigit() and len(value) == 15):
+                raise OptionError(f"--{name} {value}: an {name.upper()} has 15 digits")
+
+
+@dataclass
+class World:
+    """What several modules may share: the access network, the built-in platforms and the record."""
+
+    network: Network
+    trace: Trace
+    platforms: Mapping[str, Platform] = field(default_factory=dict)
+    started: bool = False
+
+    @classmethod
+    def build(cls, options: Options) -> World:
+        """A network and, unless switched off, the two platforms of China Telecom."""
+        trace = Trace(asyncio.get_running_loop().time)
+        platforms: list[Platform] = []
+        if options.platform == "builtin":
+            for kind in (CtIot, Aep):
+                stream = random.Random(f"{options.seed}/{kind.__name__}")
+                platforms.append(kind(trace=trace, stream=stream, strict=options.strict_devices))
+        return cls(Network(), trace, {platform.name: platform for platform in platforms})
+
+    @property
+    def addresses(self) -> dict[str, Address]:
+        """Real address of each platform, by name."""
+        return {name: platform.address for name, platform in self.platforms.items()}
+
+    async def start(self) -> None:
+        """Open the platforms' sockets; nothing happens the second time."""
+        if not self.started:
+            self.started = True
+            for platform in self.platforms.values():
+                await platform.start()
+
+    async def stop(self) -> None:
+        """Close the platforms."""
+        if self.started:
+            self.started = False
+            for platform in self.platforms.values():
+                await platform.stop()
+
+
+class Simulation:
+    """One module on one serial port in a world of its own or a shared one; made inside a running loop."""
+
+    def __init__(
+        self, options: Options, *, world: World | None = None, profile: Profile | None = None
+    ) -> None:
+        """Raises `ProfileError` or `OptionError`, each with one sentence."""
+        self.options = options
+        self.profile = profile or load(options.profile, options.overrides)
+        self.catalogue = catalogue(self.profile)
+        try:
+            self._extra_routes = [parse_route(route) for route in options.routes]
+        except ValueError as error:
+            raise OptionError(f"--route: {error}") from None
+        self._own_world = world is None
+        self.world = world or World.build(options)
+        self.trace = self.world.trace
+        self.network = self.world.network
+        self.platforms = self.world.platforms
+        self._ue: Ue | None = None
+        self._port: Port | None = None
+        self._uart: Uart | None = None
+
+    @property
+    def ue(self) -> Ue:
+        """The module; raises RuntimeError before start."""
+        if self._ue is None:
+            raise RuntimeError("the simulation was not started")
+        return self._ue
+
+    async def start(self, port: Port) -> None:
+        """Start the platforms, open the port and switch the module on."""
+        await self.world.start()
+        serial = self.profile.serial
+        uart = Uart(port, baud=serial.baud, pacing=serial.pacing, trace=self.trace)
+        self._uart = uart
+        self._ue = Ue(
+            self.profile,
+            self.catalogue,
+            serial=uart,
+            network=self.network,
+            routes=Routes(self.world.addresses, self._extra_routes, self.options.offline),
+            trace=self.trace,
+            seed=self.options.seed,
+            imei=self.options.imei,
+            imsi=self.options.imsi,
+            state=self.options.state_dir,
+        )
+        await port.start()
+        self._port = port
+        self._ue.power("on")
+
+    async def stop(self) -> None:
+        """Cut the power, close the port and, if they are its own, the platforms."""
+        if self._ue is not None:
+            self._ue.power("cut")
+        if self._port is not None:
+            await self._port.stop()
+            self._port = None
+        if self._own_world:
+            await self.world.stop()
+
+    async def power(self, action: str) -> None:
+        """Press the power key or cut the supply: on, off, reset, cut; raises ValueError otherwise."""
+        if action not in ACTIONS:
+            raise ValueError(f"power {action}: choose {', '.join(ACTIONS)}")
+        self.ue.power(action)
+
+    def sim_present(self, present: bool) -> None:
+        """Put the USIM in or take it out."""
+        self.ue.usim.change(SimState.READY if present else SimState.ABSENT)
+
+    def status(self) -> dict[str, Any]:
+        """What `GET /api/v1/module` tells."""
+        ue = self.ue
+        client = ue.cloud.client
+        server = ue.cloud.server
+        return {
+            "profile": self.profile.name,
+            "imei": ue.identity.imei,
+            "imsi": ue.usim.imsi,
+            "revision": ue.identity.revision,
+            "power": ue.state.value,
+            "emm": {
+                "state": ue.radio.emm.label,
+                "stat": ue.radio.emm.stat,
+                "attached": ue.radio.attached,
+                "ip": ue.radio.ip,
+            },
+            "rrc": ue.radio.rrc.name.lower(),
+            "lwm2m": {
+                "state": ue.cloud.state.value,
+                "endpoint": client.name if client else None,
+                "server": f"{server[0]}:{server[1]}" if server else None,
+            },
+            "time": {
+                "simulated_seconds": round(asyncio.get_running_loop().time(), 6),
+                "utc": ue.calendar.now_utc().isoformat(),
+            },
+        }

@@ -1,0 +1,184 @@
+"""Benchmarks: one table, each figure beside its yardstick from the same run. `--quick` runs fewer rounds.
+
+Exit code 1 when a goal is missed by more than the slack a busy machine needs (`SLACK`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import tty
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import serial
+from bench_modules import measure_memory, measure_registrations
+from bench_urcs import measure_urc_error
+from rich.console import Console
+from rich.table import Table
+
+SLACK = 2.0
+"""Factor over a goal that still passes: shared machines stall."""
+
+FAST = ["--set", "serial.pacing=false", "--set", "timing.command=0s"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row: what, measured value, yardstick, goal; `within` is None where there is no goal."""
+
+    what: str
+    value: str
+    yardstick: str = ""
+    goal: str = ""
+    ratio: float | None = None
+    """Measured over goal; at most 1 meets it."""
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value below which that share of `values` lies."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def round_trips(path: str, rounds: int) -> list[float]:
+    """Seconds from AT to OK, as a host with pyserial sees them."""
+    taken = []
+    with serial.Serial(path, 115200, timeout=5) as host:
+        for index in range(rounds + 200):
+            started = time.perf_counter()
+            host.write(b"AT\r")
+            answer = host.read_until(b"OK\r\n")
+            if not answer.endswith(b"OK\r\n"):
+                raise RuntimeError(f"no OK but {answer!r}")
+            if index >= 200:
+                taken.append(time.perf_counter() - started)
+    return taken
+
+
+def bare_echo() -> tuple[str, Callable[[], None]]:
+    """The yardstick: a process whose loop answers each line on a pty with itself and OK, nothing else."""
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(read_end)
+        asyncio.run(_echo(write_end))
+    os.close(write_end)
+    name = os.read(read_end, 100).decode()
+    os.close(read_end)
+
+    def stop() -> None:
+        os.kill(child, 15)
+        os.waitpid(child, 0)
+
+    return name, stop
+
+
+async def _echo(report: int) -> None:
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    os.set_blocking(master, False)
+    pending = bytearray()
+
+    def readable() -> None:
+        pending.extend(os.read(master, 4096))
+        while (end := pending.find(b"\r")) >= 0:
+            line = bytes(pending[: end + 1])
+            del pending[: end + 1]
+            os.write(master, line + b"\r\nOK\r\n")
+
+    asyncio.get_running_loop().add_reader(master, readable)
+    os.write(report, os.ttyname(slave).encode())
+    await asyncio.Event().wait()
+
+
+def start_module(folder: Path) -> tuple[subprocess.Popen[str], str, float]:
+    """A module with pacing and delays off: the process, its port, seconds until the port was there."""
+    link = folder / "port"
+    command = [sys.executable, "-m", "modemsim", "run", "bc260y", "--link", str(link), *FAST]
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, text=True)
+    while not link.exists():
+        if process.poll() is not None or time.perf_counter() - started > 30:
+            raise RuntimeError("the module did not start")
+        time.sleep(0.002)
+    return process, str(link), time.perf_counter() - started
+
+
+def at_figures(rounds: int) -> list[Figure]:
+    """AT round trip against the bare echo, taken in turns so that both see the same machine."""
+    name, stop_echo = bare_echo()
+    with tempfile.TemporaryDirectory() as folder:
+        process, port, start_up = start_module(Path(folder))
+        try:
+            time.sleep(4)
+            ours: list[float] = []
+            bare: list[float] = []
+            for _ in range(5):
+                bare += round_trips(name, rounds)
+                ours += round_trips(port, rounds)
+        finally:
+            process.terminate()
+            process.wait(10)
+            stop_echo()
+    figures = []
+    for share, label, goal in ((0.5, "p50", 3.0), (0.99, "p99", 5.0)):
+        mine, yard = percentile(ours, share), percentile(bare, share)
+        figures.append(Figure(f"AT round trip {label}", f"{mine * 1e6:.0f} us", f"bare pty echo {yard * 1e6:.0f} us",
+                              f"{mine / yard:.2f}x, goal {goal:g}x", mine / yard / goal))  # fmt: skip
+    return [*figures, Figure("start-up to port", f"{start_up * 1e3:.0f} ms", f"python -c pass {_bare_start():.0f} ms",
+                             "goal 1000 ms", start_up)]  # fmt: skip
+
+
+def _bare_start() -> float:
+    """Milliseconds an empty Python process takes."""
+    taken = []
+    for _ in range(3):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "pass"], check=True)
+        taken.append((time.perf_counter() - started) * 1e3)
+    return statistics.median(taken)
+
+
+def urc_figures(rounds: int) -> list[Figure]:
+    errors = measure_urc_error(rounds)
+    p50, p99 = percentile(errors, 0.5), percentile(errors, 0.99)
+    return [Figure("URC instant against drawn delay", f"p50 {p50 * 1e3:.2f} ms, p99 {p99 * 1e3:.2f} ms",
+                   "real time", "goal p99 5 ms", p99 / 0.005)]  # fmt: skip
+
+
+def module_figures() -> list[Figure]:
+    each = measure_memory(50)
+    seconds, count = measure_registrations(100)
+    return [
+        Figure("memory of an idle registered module", f"{each / 1024:.0f} KiB", "platform's share included",
+               "goal 100 KiB", each / 1024 / 100),
+        Figure(f"{count} modules registered in one process", f"{seconds:.2f} s", "virtual time", ""),
+    ]  # fmt: skip
+
+
+def main() -> int:
+    """Print the table; returns the exit code."""
+    quick = "--quick" in sys.argv[1:]
+    figures = [*at_figures(300 if quick else 2000), *urc_figures(40 if quick else 200), *module_figures()]
+    table = Table("figure", "measured", "yardstick", "goal", "", title="modemsim benchmarks")
+    missed = []
+    for figure in figures:
+        verdict = "" if figure.ratio is None else "ok" if figure.ratio <= 1 else "over"
+        if figure.ratio is not None and figure.ratio > SLACK:
+            missed.append(figure.what)
+        table.add_row(figure.what, figure.value, figure.yardstick, figure.goal, verdict)
+    Console(width=130).print(table)
+    if missed:
+        print(f"goals missed by more than {SLACK:g}x: {', '.join(missed)}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
