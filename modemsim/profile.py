@@ -187,6 +187,8 @@ class Lwm2m(_Table):
     """One value, or one for each coverage level."""
     ack_random_factor: float = 1.0
     max_retransmit: int = 4
+    nstart: int = 4
+    """Confirmable messages that may wait for their acknowledgement at the same time (RFC 7252 4.7)."""
 
 
 class CloudTable(_Table):
