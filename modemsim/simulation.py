@@ -20,6 +20,7 @@ from modemsim.port.uart import Uart
 from modemsim.profile import Profile, load
 from modemsim.radio.network import Network
 from modemsim.trace import Trace
+from modemsim.ue.language import Language
 from modemsim.ue.module import Ue
 from modemsim.ue.usim import SimState
 
@@ -65,6 +66,7 @@ class World:
     trace: Trace
     platforms: Mapping[str, Platform] = field(default_factory=dict)
     started: bool = False
+    _languages: dict[int, tuple[Profile, Language]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def build(cls, options: Options) -> World:
@@ -76,6 +78,14 @@ class World:
                 stream = random.Random(f"{options.seed}/{kind.__name__}")
                 platforms.append(kind(trace=trace, stream=stream, strict=options.strict_devices))
         return cls(Network(), trace, {platform.name: platform for platform in platforms})
+
+    def language(self, profile: Profile) -> Language:
+        """What modules of this profile speak, made once for all of them; raises `ProfileError`."""
+        known = self._languages.get(id(profile))
+        if known is None:
+            known = profile, Language.of(profile, catalogue(profile))
+            self._languages[id(profile)] = known
+        return known[1]
 
     @property
     def addresses(self) -> dict[str, Address]:
@@ -106,13 +116,13 @@ class Simulation:
         """Raises `ProfileError` or `OptionError`, each with one sentence."""
         self.options = options
         self.profile = profile or load(options.profile, options.overrides)
-        self.catalogue = catalogue(self.profile)
         try:
             self._extra_routes = [parse_route(route) for route in options.routes]
         except ValueError as error:
             raise OptionError(f"--route: {error}") from None
         self._own_world = world is None
         self.world = world or World.build(options)
+        self.language = self.world.language(self.profile)
         self.trace = self.world.trace
         self.network = self.world.network
         self.platforms = self.world.platforms
@@ -135,7 +145,7 @@ class Simulation:
         self._uart = uart
         self._ue = Ue(
             self.profile,
-            self.catalogue,
+            self.language,
             serial=uart,
             network=self.network,
             routes=Routes(self.world.addresses, self._extra_routes, self.options.offline),
