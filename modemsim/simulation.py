@@ -7,6 +7,7 @@ import difflib
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from modemsim.platforms.china_telecom import Aep, CtIot
 from modemsim.port.base import Port
 from modemsim.port.uart import Uart
 from modemsim.profile import Profile, load
-from modemsim.radio.network import Network
+from modemsim.radio.network import DEFAULT_START, Network
 from modemsim.trace import Trace
 from modemsim.ue.language import Language
 from modemsim.ue.module import Ue
@@ -46,6 +47,8 @@ class Options:
     state_dir: Path | None = None
     overrides: tuple[str, ...] = ()
     strict_devices: bool = False
+    start: datetime = DEFAULT_START
+    """The network's date at the start, which NITZ tells the module; a fixed one makes runs repeatable."""
 
     def __post_init__(self) -> None:
         if self.platform not in PLATFORMS:
@@ -77,7 +80,7 @@ class World:
             for kind in (CtIot, Aep):
                 stream = random.Random(f"{options.seed}/{kind.__name__}")
                 platforms.append(kind(trace=trace, stream=stream, strict=options.strict_devices))
-        return cls(Network(), trace, {platform.name: platform for platform in platforms})
+        return cls(Network(start=options.start), trace, {platform.name: platform for platform in platforms})
 
     def language(self, profile: Profile) -> Language:
         """What modules of this profile speak, made once for all of them; raises `ProfileError`."""
