@@ -125,11 +125,14 @@ async def _finish(simulation: Simulation, control: asyncio.Task[ControlServer] |
 
 
 def _stop_event() -> asyncio.Event:
-    """An event that the first of SIGNALS sets; a signal that the caller ignores (nohup) stays ignored."""
+    """An event that the first of SIGNALS sets; a hang-up that the caller ignores (nohup) stays ignored.
+
+    A shell starts background jobs with SIGINT ignored; `kill -INT` ends a run all the same.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, stop.set)
     return stop
 

@@ -190,7 +190,7 @@ class Simulation:
         return {
             "profile": self.profile.name,
             "imei": ue.identity.imei,
-            "imsi": ue.usim.imsi,
+            "imsi": None if ue.usim.state is SimState.ABSENT else ue.usim.imsi,
             "revision": ue.identity.revision,
             "power": ue.state.value,
             "emm": {

@@ -241,3 +241,22 @@ def test_the_control_api_through_ctl(run: Run, tmp_path: Path) -> None:
     ends(process, signal.SIGTERM)
     followed.communicate(timeout=STOP_LIMIT)
     assert followed.returncode == 0
+
+
+def test_an_interrupt_ends_a_run_whose_shell_ignores_it(tmp_path: Path) -> None:
+    """A shell script starts background jobs with SIGINT ignored."""
+    link = tmp_path / "module"
+    command = f"trap '' INT; exec {' '.join(PROGRAM)} run bc260y --link {link}"
+    process = subprocess.Popen(
+        ["sh", "-c", command], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + LIMIT
+        while not link.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(STOP_LIMIT) == 0
+    finally:
+        process.kill()
+        process.wait()
