@@ -146,6 +146,12 @@ def power(context: typer.Context, action: Annotated[str, typer.Argument(metavar=
 
 
 @app.command()
+def wake(context: typer.Context) -> None:
+    """Pull the pin that wakes a sleeping chip."""
+    typer.echo(_client(context).call("POST", "/module/wake")["chip"])
+
+
+@app.command()
 def sim(context: typer.Context, action: Annotated[str, typer.Argument(metavar="remove|insert")]) -> None:
     """Take the USIM out, or put it in."""
     if action not in ("remove", "insert"):

@@ -12,26 +12,19 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from modemsim.profile_base import Provenance as Provenance
+from modemsim.profile_base import Table as _Table
+from modemsim.profile_power import PsmTable, SleepTable
 from modemsim.timing import Delay
 
-Provenance = Literal["manual", "log", "inferred"]
 SaveClass = Literal["ram", "sleep", "nvm", "reboot", "profile"]
 """Where a setting lives: RAM; kept over deep sleep; NVM; NVM, effective after a restart; NVM by AT&W."""
 
 
 class ProfileError(ValueError):
     """A profile cannot be used; the message names file and key and says what was meant."""
-
-
-class _Table(BaseModel):
-    """A table of a profile: frozen, closed, with the source it was taken from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-    source: str = ""
-    provenance: Provenance | None = None
 
 
 class Identity(_Table):
@@ -218,6 +211,8 @@ class Profile(_Table):
     commands: dict[str, CommandEntry]
     lwm2m: Lwm2m
     cloud: CloudTable = CloudTable()
+    psm: PsmTable = PsmTable()
+    sleep: SleepTable | None = None
     limits: dict[str, int] = {}
     words: dict[str, dict[str, str | int]] = {}
     """Names for internal states in replies, e.g. words.nmstatus."""
@@ -366,6 +361,8 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         "boot": BootStep if len(location) > 2 else Boot,
         "lwm2m": Lwm2m,
         "cloud": CloudTable,
+        "psm": PsmTable,
+        "sleep": SleepTable,
         "settings": Setting,
         "urcs": Urc,
         "commands": CommandEntry,

@@ -178,6 +178,10 @@ class Simulation:
             raise ValueError(f"power {action}: choose {', '.join(ACTIONS)}")
         self.ue.power(action)
 
+    def wake(self) -> None:
+        """Pull the pin that wakes a sleeping chip; a chip that is awake does not notice."""
+        self.ue.sleeper.wake("pin")
+
     def sim_present(self, present: bool) -> None:
         """Put the USIM in or take it out."""
         self.ue.usim.change(SimState.READY if present else SimState.ABSENT)
@@ -200,6 +204,8 @@ class Simulation:
                 "ip": ue.radio.ip,
             },
             "rrc": ue.radio.rrc.name.lower(),
+            "psm": ue.radio.saving.state.label,
+            "chip": ue.sleeper.state.value,
             "lwm2m": {
                 "state": ue.cloud.state.value,
                 "endpoint": client.name if client else None,

@@ -98,6 +98,12 @@ def _module_routes(router: APIRouter, simulation: Simulation) -> None:
             raise HTTPException(409, str(error)) from None
         return models.Module.model_validate(simulation.status())
 
+    @router.post("/module/wake")
+    async def wake() -> models.Module:
+        """Pull the pin that wakes a sleeping chip."""
+        simulation.wake()
+        return models.Module.model_validate(simulation.status())
+
     @router.post("/module/sim")
     async def sim(request: models.SimRequest) -> models.Module:
         """Put the USIM in, or take it out."""

@@ -62,6 +62,13 @@ class NetworkChanges(_Request):
     band: int | None = None
     apn: str | None = None
     zone_quarters: int | None = None
+    psm: bool | None = None
+    edrx: bool | None = None
+    active_time: float | None = Field(
+        default=None, description="granted T3324 in seconds; null: as asked for"
+    )
+    periodic_update: float | None = Field(default=None, description="granted T3412; null: as asked for")
+    keeps_downlinks: bool | None = None
 
 
 class Network(BaseModel):
@@ -83,6 +90,11 @@ class Network(BaseModel):
     band: int
     apn: str
     zone_quarters: int
+    psm: bool
+    edrx: bool
+    active_time: float | None
+    periodic_update: float | None
+    keeps_downlinks: bool
 
 
 class Emm(BaseModel):
@@ -119,6 +131,8 @@ class Module(BaseModel):
     power: str
     emm: Emm
     rrc: str
+    psm: str = Field(description="awake, listening (T3324 runs) or psm")
+    chip: str = Field(description="awake, light, falling, deep or waking")
     lwm2m: Lwm2m
     time: Time
 

@@ -183,6 +183,8 @@ STATES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "registered": ("lwm2m.state", ("registered", "observed")),
     "observed": ("lwm2m.state", ("observed",)),
     "idle": ("rrc", ("idle",)),
+    "psm": ("psm", ("psm",)),
+    "asleep": ("chip", ("deep",)),
 }
 """What `* wait STATE` waits for: a key of the status and the values that mean the state."""
 
@@ -201,7 +203,7 @@ async def wait(stage: Stage | None, limit: float | None, seconds: float) -> None
 
 @_action("wait", _words(*STATES))
 async def wait_for(stage: Stage, limit: float | None, state: str) -> None:
-    """Wait until the module is attached, registered, observed, or its signalling connection is idle."""
+    """Wait until the module is attached, registered, observed, idle (RRC), in PSM or in deep sleep."""
     key, values = STATES[state]
 
     def current() -> str:
@@ -212,6 +214,12 @@ async def wait_for(stage: Stage, limit: float | None, state: str) -> None:
         WAIT_LIMIT if limit is None else limit,
         lambda: f"the module is not {state}; its {key} is {current()}",
     )
+
+
+@_action("wake")
+async def wake(stage: Stage, limit: float | None) -> None:
+    """Pull the pin that wakes a sleeping chip (PSM_EINT, PWRKEY, DTR: whatever the module has)."""
+    stage.simulation.wake()
 
 
 @_action("sim", _one_of(remove=False, insert=True))
@@ -242,6 +250,12 @@ async def network_loss(stage: Stage, limit: float | None, loss: float) -> None:
 async def network_congested(stage: Stage, limit: float | None, on: bool) -> None:
     """Let the network refuse connections for congestion, or stop doing so."""
     stage.simulation.network.patch(congested=on)
+
+
+@_action("network", _words("psm", "edrx", "keeps_downlinks"), _SWITCH)
+async def network_saving(stage: Stage, limit: float | None, value: str, on: bool) -> None:
+    """Let the network grant PSM, grant eDRX, or keep what comes for a module in PSM; or not."""
+    stage.simulation.network.patch(**{value: on})
 
 
 def _endpoint(stage: Stage) -> str:

@@ -25,7 +25,9 @@ from modemsim.ue.language import Language
 from modemsim.ue.lwm2m_client import make_client, tuning
 from modemsim.ue.nvm import Nvm
 from modemsim.ue.power import Power, PowerEvent, next_state
+from modemsim.ue.saving import setting_keys, wished
 from modemsim.ue.settings import Settings
+from modemsim.ue.sleep import Sleeper
 from modemsim.ue.terminal import Terminal
 from modemsim.ue.urcs import UrcSources
 from modemsim.ue.usim import SimState, Usim
@@ -85,6 +87,7 @@ class Ue:
         self.radio = Radio(network, self._readable_imsi, self.timing, self.publish, trace)
         self.access = Access(self.radio, network, self.settings, self.timing, self.spawn)
         self.bearer = Bearer(self.radio, routes, self.timing, trace)
+        self.bearer.keeps = lambda: network.keeps_downlinks
         self.downlinks = Downlinks(
             self.limit("downlink_messages"), self.limit("downlink_bytes"), self.publish
         )
@@ -113,6 +116,8 @@ class Ue:
         self._boot_task: asyncio.Task[None] | None = None
         self._boot_lifetime: int | None = None
         self._early = bytearray()
+        self.sleeper = Sleeper(self, profile.sleep)
+        self.settings.on_change = self._setting_changed
         network.listen(self._network_changed)
 
     # ------------------------------------------------------------ what happened inside
@@ -124,9 +129,23 @@ class Ue:
             values = prepare(values)
         self.trace.emit("ue", event, **values)
         self.urcs.happened(event, values)
+        self.sleeper.reconsider()
 
     def _on_emm(self, values: dict[str, Any]) -> dict[str, Any]:
         return registration_fields(values)
+
+    def _on_emm_timers(self, values: dict[str, Any]) -> dict[str, Any]:
+        return registration_fields(values)
+
+    def _on_rrc(self, values: dict[str, Any]) -> dict[str, Any]:
+        if values["mode"]:
+            self.bearer.awake()
+        return values
+
+    def _setting_changed(self, key: str, value: Any) -> None:
+        if key in setting_keys(self.profile.psm):
+            self.radio.wish(wished(self.profile.psm, self.settings))
+        self.sleeper.reconsider()
 
     def _on_pdn(self, values: dict[str, Any]) -> dict[str, Any]:
         ip = values["ip"]
@@ -148,7 +167,8 @@ class Ue:
         self.publish("sim", state=state.value)
 
     def _print_urc(self, line: str, in_command: bool) -> None:
-        self.terminal.urc(line, in_command=in_command)
+        if not self.sleeper.hold(line, in_command):
+            self.terminal.urc(line, in_command=in_command)
 
     def _readable_imsi(self) -> str | None:
         return self.usim.imsi if self.usim.ready else None
@@ -207,6 +227,11 @@ class Ue:
         self.power("reset")
 
     @property
+    def busy(self) -> bool:
+        """Something is under way that keeps the chip awake."""
+        return bool(self._tasks) or self.terminal.busy or self.cloud.busy
+
+    @property
     def uplinks_waiting(self) -> int:
         """Uplinks that wait for the signalling connection."""
         return self.bearer.waiting
@@ -236,6 +261,7 @@ class Ue:
 
     def _halt(self) -> None:
         """Everything stops where it is, as when the supply is gone."""
+        self.sleeper.stop()
         self.cloud.drop()
         self._stop_tasks()
         self.terminal.stop()
@@ -264,6 +290,7 @@ class Ue:
     def _power_up(self) -> None:
         """What is so from the first instant: stored settings, the serial line, a calendar at its epoch."""
         self.settings.restart()
+        self.radio.saving.wish = wished(self.profile.psm, self.settings)
         self._boot_lifetime = self.settings.get(self.profile.cloud.lifetime or "")
         self.apply_rate()
         self.calendar = Calendar(EPOCH, EPOCH_ZONE)
@@ -293,6 +320,7 @@ class Ue:
             return
         if step.action == "at_ready":
             self.terminal.start()
+            self.sleeper.started()
             self.serial.receiver(bytes(self._early))
         if step.line is not None:
             self.terminal.urc(step.line)

@@ -105,6 +105,17 @@ class Terminal:
         if self._port is not None:
             self._port.urc(line, in_command)
 
+    @property
+    def busy(self) -> bool:
+        """A command runs or URCs wait."""
+        return self._port is not None and self._port.busy
+
+    async def flushed(self) -> None:
+        """Until every URC that waits only for idle line has left the module."""
+        if self._port is not None:
+            await self._port.let_urcs_out()
+        await self.drained()
+
     async def drained(self) -> None:
         """Until the last byte sent has left the module."""
         while (idle_at := self._parts.uart.idle_at()) > asyncio.get_running_loop().time():
@@ -141,6 +152,11 @@ class _PoweredPort:
         self._task.cancel()
         if self._urc_timer is not None:
             self._urc_timer.cancel()
+
+    @property
+    def busy(self) -> bool:
+        """A command runs or URCs wait."""
+        return self._running or len(self._urcs) > 0
 
     # -- from the host --
 
@@ -220,7 +236,7 @@ class _PoweredPort:
     async def _between_lines(self) -> None:
         """URCs get their turn before a whole line that waits already; so does the rest of the loop."""
         if len(self._urcs) and setting(self._parts.settings, "S3") in self._pending:
-            await self._let_urcs_out()
+            await self.let_urcs_out()
         await asyncio.sleep(0)
 
     async def _carry_out(self, line: Frame) -> None:
@@ -251,7 +267,7 @@ class _PoweredPort:
     async def send(self, data: bytes) -> None:
         """A response; URCs that may stand before it come first."""
         if len(self._urcs):
-            await self._let_urcs_out()
+            await self.let_urcs_out()
         while (start := self._urcs.response_not_before(now := self._loop.time())) > now:
             await _sleep_until(start)
         self._put(data)
@@ -346,7 +362,7 @@ class _PoweredPort:
             self.note("urc", line=decision.line)
         return None
 
-    async def _let_urcs_out(self) -> None:
+    async def let_urcs_out(self) -> None:
         """Let every URC go that only waits for idle line."""
         while not self._closed and (start := self._send_urcs()) is not None:
             await _sleep_until(start)

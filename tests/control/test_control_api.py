@@ -63,6 +63,8 @@ class FakeSimulation:
             "power": self.powered,
             "emm": {"state": "home", "stat": 1, "attached": True, "ip": "100.64.0.1"},
             "rrc": "idle",
+            "psm": "listening",
+            "chip": "awake",
             "lwm2m": {"state": "observed", "endpoint": "862745063975087", "server": "180.101.147.115:5683"},
             "time": {"simulated_seconds": 12.5, "utc": "2026-01-01T00:00:12.500000+00:00"},
         }
@@ -199,6 +201,11 @@ def test_the_network() -> None:
             "band": 5,
             "apn": "ctnb",
             "zone_quarters": 32,
+            "psm": True,
+            "edrx": True,
+            "active_time": None,
+            "periodic_update": None,
+            "keeps_downlinks": False,
         }
         answer = await client.patch("/api/v1/network", json={"latency": None, "loss": 1})
         assert (answer.json()["latency"], answer.json()["loss"]) == (None, 1.0)
@@ -296,6 +303,7 @@ def test_the_description() -> None:
             "GET /api/v1/module",
             "POST /api/v1/module/power",
             "POST /api/v1/module/sim",
+            "POST /api/v1/module/wake",
             "GET /api/v1/platforms",
             "GET /api/v1/platforms/{name}/devices",
             "GET /api/v1/platforms/{name}/devices/{endpoint}/uplinks",
