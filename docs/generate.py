@@ -14,6 +14,7 @@ from pathlib import Path
 from modemsim.at.command import CommandDoc
 from modemsim.at.result import ErrorTable
 from modemsim.commands.catalogue import catalogue
+from modemsim.faults import FAULTS
 from modemsim.profile import Profile, available, load
 from modemsim.radio import emm, psm, rrc
 from modemsim.testing.actions import ACTIONS
@@ -38,6 +39,7 @@ def pages() -> Iterator[tuple[Path, str]]:
         yield DOCS / "commands" / f"{name}.md", NOTE + command_page(load(name))
     yield DOCS / "state-machines.md", NOTE + machines_page()
     yield DOCS / "transcript-actions.md", NOTE + actions_page()
+    yield DOCS / "faults.md", NOTE + faults_page()
 
 
 def command_page(profile: Profile) -> str:
@@ -168,6 +170,27 @@ def actions_page() -> str:
     lines += [
         f"| `* {action.usage.replace('|', chr(92) + '|')}` | {_first(action.doc)} |" for action in ACTIONS
     ]
+    return "\n".join(lines) + "\n"
+
+
+def faults_page() -> str:
+    """What can be made to go wrong."""
+    lines = [
+        "# Faults",
+        "",
+        "Misbehaviour on demand: `modemsim ctl fault NAME KEY=VALUE ...`, `POST /api/v1/faults`, "
+        "`* fault NAME KEY=VALUE ...` in transcripts (shell quotes where a value has blanks). "
+        "`tests/pitfalls` shows how a naive host fails on them and a careful one passes.",
+        "",
+        "| fault | parameters | what it does |",
+        "|---|---|---|",
+    ]
+    for kind in FAULTS.values():
+        shown = "<br>".join(
+            f"`{name}`{'' if parameter.default is ... else f' ({parameter.default})'}: {parameter.doc}"
+            for name, parameter in kind.parameters.items()
+        )
+        lines.append(f"| `{kind.name}` | {shown.replace('|', chr(92) + '|')} | {_first(kind.doc)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -146,6 +146,28 @@ def power(context: typer.Context, action: Annotated[str, typer.Argument(metavar=
 
 
 @app.command()
+def fault(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Without one: list what there is.")
+    ] = None,
+    parameters: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="End every fault.")] = False,
+) -> None:
+    """Make module, line or platform misbehave; docs/faults.md has the list."""
+    client = _client(context)
+    if clear:
+        client.call("DELETE", "/faults")
+    elif name is None:
+        for kind in client.call("GET", "/fault-kinds"):
+            typer.echo(f"{kind['usage']}\n    {kind['doc']}")
+    else:
+        given = dict(word.partition("=")[::2] for word in parameters or [])
+        begun = client.call("POST", "/faults", {"name": name, "parameters": given})
+        typer.echo(f"{begun['id']}  {begun['name']}")
+
+
+@app.command()
 def wake(context: typer.Context) -> None:
     """Pull the pin that wakes a sleeping chip."""
     typer.echo(_client(context).call("POST", "/module/wake")["chip"])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from modemsim.commands.catalogue import catalogue
+from modemsim.faults import Faults
 from modemsim.net import Address
 from modemsim.net.routes import Routes, parse_route
 from modemsim.platforms.base import Platform
@@ -129,6 +130,7 @@ class Simulation:
         self.trace = self.world.trace
         self.network = self.world.network
         self.platforms = self.world.platforms
+        self.faults = Faults(self)
         self._ue: Ue | None = None
         self._port: Port | None = None
         self._uart: Uart | None = None
@@ -139,6 +141,13 @@ class Simulation:
         if self._ue is None:
             raise RuntimeError("the simulation was not started")
         return self._ue
+
+    @property
+    def uart(self) -> Uart:
+        """The module's serial line; raises RuntimeError before start."""
+        if self._uart is None:
+            raise RuntimeError("the simulation was not started")
+        return self._uart
 
     async def start(self, port: Port) -> None:
         """Start the platforms, open the port and switch the module on."""

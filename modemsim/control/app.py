@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from modemsim.control import models
+from modemsim.control.faults import fault_routes
 from modemsim.control.follow import Follower
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def create_app(simulation: Simulation, token: str | None = None) -> FastAPI:
     _platform_routes(router, simulation)
     _downlink_routes(router, simulation)
     _air_routes(router, simulation)
+    fault_routes(router, simulation)
     _trace_routes(router, follower)
     app.include_router(router)
     app.state.follower = follower

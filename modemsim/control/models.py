@@ -33,6 +33,13 @@ class SimRequest(_Request):
     present: bool
 
 
+class FaultRequest(_Request):
+    """A fault of the list in docs/faults.md, with its parameters as text or numbers."""
+
+    name: str = Field(examples=["delay"])
+    parameters: dict[str, str | int | float] = Field(default={}, examples=[{"of": "urc", "seconds": "2s"}])
+
+
 class DownlinkRequest(_Request):
     """A command of the platform to its device."""
 
@@ -175,6 +182,23 @@ class DownlinkRecord(BaseModel):
     state: Literal["queued", "sent", "delivered", "failed"]
     payload_hex: str
     reason: str | None = None
+
+
+class FaultRecord(BaseModel):
+    """A fault that was begun and not ended by a request since; one-shot ones may be over."""
+
+    id: int
+    name: str
+    parameters: dict[str, str | int | float | list[str] | None]
+
+
+class FaultKind(BaseModel):
+    """A fault that can be had: what it does, its parameters, how `ctl fault` writes it."""
+
+    name: str
+    doc: str
+    usage: str
+    parameters: dict[str, str]
 
 
 class Problem(BaseModel):

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from modemsim.port.base import Port
+from modemsim.port.garble import garbled
 from modemsim.trace import Trace
 
 BITS_PER_CHARACTER = 10  # start bit, eight data bits, stop bit
@@ -99,6 +100,8 @@ class Uart:
         self.receiver: Callable[[bytes], None] = _nobody
         self.on_host: Callable[[bool], None] = _nobody
         self.host_present = False
+        self.host_rate: int | None = None
+        """The host's rate where it is known to differ: garbage both ways; None: as the module's."""
         self._trace = trace
         self._powered = True
         self._sent_at = 0.0
@@ -143,6 +146,8 @@ class Uart:
     def _from_host(self, data: bytes) -> None:
         if not self._powered:
             return
+        if self.host_rate is not None:
+            data = garbled(data, self.host_rate, self.baud)
         if not self.pacing:
             self.receiver(data)
             return
@@ -158,6 +163,8 @@ class Uart:
         self.receiver(data)
 
     def _sent(self, data: bytes) -> None:
+        if self.host_rate is not None:
+            data = garbled(data, self.baud, self.host_rate)
         taken = self.port.write(data)
         if taken < len(data):
             self._unread.add(len(data) - taken)

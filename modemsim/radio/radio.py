@@ -11,7 +11,7 @@ from modemsim.radio.emm import TRANSITIONS, Emm, EmmEvent
 from modemsim.radio.network import Network
 from modemsim.radio.psm import PowerSaving, Saving
 from modemsim.radio.rrc import RAI_NO_MORE_DATA, RadioDown, Rrc, RrcConnection
-from modemsim.radio.signal import Signal, rsrp_index, rsrq_index, rssi_index
+from modemsim.radio.signal import Signal, measured
 from modemsim.timing import Timing
 from modemsim.trace import Trace
 
@@ -181,6 +181,12 @@ class Radio:
         if changed and self.attached:
             self._update_due()
 
+    def renumber(self) -> None:
+        """Get another address on the bearer that stands, as after a new context by the network."""
+        if self.ip is not None:
+            self._new_address()
+            self._pdn_changed()
+
     def activity(self, rai: int = 0, *, downlink: bool = False, lasting: float = 0.0) -> None:
         """Data goes either way for `lasting` seconds: restarts the inactivity timer behind it.
 
@@ -201,27 +207,7 @@ class Radio:
 
     def signal(self) -> Signal:
         """The figures of this instant for CSQ, CESQ and cell reports."""
-        cell = self.network
-        if not self.emm.camped or cell.outage:
-            return Signal()
-        rssi = cell.rsrp - cell.rsrq
-        return Signal(
-            rssi_index=rssi_index(rssi),
-            ber=0,
-            rsrp_index=rsrp_index(cell.rsrp),
-            rsrq_index=rsrq_index(cell.rsrq),
-            rsrp=cell.rsrp,
-            rsrq=cell.rsrq,
-            rssi=rssi,
-            sinr=cell.sinr,
-            tx_power=cell.tx_power,
-            ce_level=cell.coverage_level,
-            earfcn=cell.earfcn,
-            pci=cell.pci,
-            band=cell.band,
-            tac=cell.tac,
-            cell_id=cell.cell_id,
-        )
+        return measured(self.network) if self.emm.camped and not self.network.outage else Signal()
 
     def _search(self) -> None:
         if self.network.outage:
@@ -258,13 +244,16 @@ class Radio:
         self.saving.granted = self.network.grant(self.saving.wish)
         fresh = self.ip is None
         if fresh:
-            self.ip = str(IPv4Address(POOL_BASE + self._timing.stream("ip").randrange(1, POOL_SIZE - 1)))
+            self._new_address()
         life = self._life
         self._enter(event)
         if fresh and life == self._life:
             self._pdn_changed()
             loop = asyncio.get_running_loop()
             self._nitz = loop.call_later(self._timing.draw("nitz"), self._tell_time)
+
+    def _new_address(self) -> None:
+        self.ip = str(IPv4Address(POOL_BASE + self._timing.stream("ip").randrange(1, POOL_SIZE - 1)))
 
     def _refused(self, event: EmmEvent, cause: int | None = None) -> None:
         self._rrc.release()

@@ -7,117 +7,26 @@ check looks once and a waiting action gives up after WAIT_LIMIT. All times are s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+import shlex
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from modemsim.faults import FAULTS
+from modemsim.testing.action_table import ACTIONS, Action, ActionFailed, Call, Parameter, Stage, declare, find
 from modemsim.timing import parse_duration
 
 if TYPE_CHECKING:
     from modemsim.platforms.base import Platform
     from modemsim.platforms.downlinks import Downlink
     from modemsim.platforms.store import Uplink
-    from modemsim.simulation import Simulation
+
+__all__ = ["ACTIONS", "Action", "ActionFailed", "Call", "Stage", "find", "lookup"]
 
 WAIT_LIMIT = 300.0
 """Seconds after which `* wait attached` and its like give up when the line has no window."""
 LOOK_STEP = 0.05
 """Seconds between two looks at a state that is waited for."""
-
-
-class ActionFailed(Exception):
-    """An action could not be done or a check does not hold; the message says why in one sentence."""
-
-
-@dataclass
-class Stage:
-    """What actions work on: the simulation, and the downlink command sent last."""
-
-    simulation: Simulation
-    downlink: Downlink | None = None
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A word behind an action: how the manual shows it, and its reader, which raises ValueError."""
-
-    shows: str
-    read: Callable[[str], Any]
-    optional: bool = False
-
-    def __str__(self) -> str:
-        return f"[{self.shows}]" if self.optional else self.shows
-
-
-@dataclass(frozen=True)
-class Action:
-    """One entry of the table; `run(stage, limit, *arguments)` does it."""
-
-    words: tuple[str, ...]
-    parameters: tuple[Parameter, ...]
-    run: Callable[..., Awaitable[None]]
-    simulation_only: bool
-
-    @property
-    def usage(self) -> str:
-        """The action as a transcript writes it."""
-        return " ".join([*self.words, *map(str, self.parameters)])
-
-    @property
-    def doc(self) -> str:
-        """What it does, in one sentence."""
-        return (self.run.__doc__ or "").strip()
-
-    def arguments(self, words: list[str]) -> tuple[Any, ...]:
-        """The arguments in `words`; raises ValueError when they do not fit."""
-        rest = words[len(self.words) :]
-        least = sum(not parameter.optional for parameter in self.parameters)
-        if not least <= len(rest) <= len(self.parameters):
-            raise ValueError
-        return tuple(parameter.read(word) for parameter, word in zip(self.parameters, rest, strict=False))
-
-
-@dataclass(frozen=True)
-class Call:
-    """An action with its arguments, ready to run."""
-
-    action: Action
-    arguments: tuple[Any, ...]
-
-    async def run(self, stage: Stage | None, limit: float | None) -> None:
-        """Do it; raises ActionFailed."""
-        await self.action.run(stage, limit, *self.arguments)
-
-
-ACTIONS: list[Action] = []
-"""Every action there is, in the order of the manual."""
-
-
-def find(text: str) -> Call:
-    """The action a `*` line names; raises ValueError with what could have been meant."""
-    words = text.split()
-    same = [action for action in ACTIONS if words[: len(action.words)] == list(action.words)]
-    for action in same:
-        try:
-            return Call(action, action.arguments(words))
-        except ValueError:
-            continue
-    if same:
-        raise ValueError(f"cannot read the action {text!r}; write {' or '.join(repr(a.usage) for a in same)}")
-    near = [action for action in ACTIONS if words[:1] == [action.words[0]]] or ACTIONS
-    known = sorted({" ".join(action.words) for action in near})
-    raise ValueError(f"there is no action {text!r}; there are {', '.join(known)}")
-
-
-def _action(words: str, *parameters: Parameter, simulation_only: bool = True) -> Callable[..., Any]:
-    """Declare a coroutine function as an action."""
-
-    def declare(function: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-        ACTIONS.append(Action(tuple(words.split()), parameters, function, simulation_only))
-        return function
-
-    return declare
 
 
 def _one_of(**values: Any) -> Parameter:
@@ -144,6 +53,18 @@ def _code(word: str) -> int | None:
     if kind not in ("4", "5") or len(detail) != 2 or not detail.isdecimal():
         raise ValueError(word)
     return int(kind) << 5 | int(detail)
+
+
+def _fault(text: str) -> tuple[str, dict[str, str]]:
+    """Name and parameters of a fault, each NAME=VALUE with shell quotes where needed; checked at once."""
+    name, *rest = shlex.split(text) or [""]
+    if name == "clear" and not rest:
+        return name, {}
+    parameters = dict(word.partition("=")[::2] for word in rest)
+    if name not in FAULTS:
+        raise ValueError(f"there is no fault {name!r}; there are {', '.join(FAULTS)}")
+    FAULTS[name].values(parameters)
+    return name, parameters
 
 
 def _fraction(word: str) -> float:
@@ -189,19 +110,19 @@ STATES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 """What `* wait STATE` waits for: a key of the status and the values that mean the state."""
 
 
-@_action("power", _words("on", "off", "reset", "cut"))
+@declare("power", _words("on", "off", "reset", "cut"))
 async def power(stage: Stage, limit: float | None, action: str) -> None:
     """Press the module's power key: on, orderly off, reset, or cut the supply."""
     await stage.simulation.power(action)
 
 
-@_action("wait", _DURATION, simulation_only=False)
+@declare("wait", _DURATION, simulation_only=False)
 async def wait(stage: Stage | None, limit: float | None, seconds: float) -> None:
     """Let time pass; lines that come meanwhile are kept for the steps below."""
     await asyncio.sleep(seconds)
 
 
-@_action("wait", _words(*STATES))
+@declare("wait", _words(*STATES))
 async def wait_for(stage: Stage, limit: float | None, state: str) -> None:
     """Wait until the module is attached, registered, observed, idle (RRC), in PSM or in deep sleep."""
     key, values = STATES[state]
@@ -216,46 +137,56 @@ async def wait_for(stage: Stage, limit: float | None, state: str) -> None:
     )
 
 
-@_action("wake")
+@declare("wake")
 async def wake(stage: Stage, limit: float | None) -> None:
     """Pull the pin that wakes a sleeping chip (PSM_EINT, PWRKEY, DTR: whatever the module has)."""
     stage.simulation.wake()
 
 
-@_action("sim", _one_of(remove=False, insert=True))
+@declare("sim", _one_of(remove=False, insert=True))
 async def sim(stage: Stage, limit: float | None, present: bool) -> None:
     """Take the USIM out, or put it in."""
     stage.simulation.sim_present(present)
 
 
-@_action("network outage", _SWITCH)
+@declare("network outage", _SWITCH)
 async def network_outage(stage: Stage, limit: float | None, on: bool) -> None:
     """Begin or end an outage of the cell: nothing passes."""
     stage.simulation.network.patch(outage=on)
 
 
-@_action("network coverage", _one_of(**{"0": 0, "1": 1, "2": 2}))
+@declare("network coverage", _one_of(**{"0": 0, "1": 1, "2": 2}))
 async def network_coverage(stage: Stage, limit: float | None, level: int) -> None:
     """Move the module to a coverage enhancement level."""
     stage.simulation.network.patch(coverage_level=level)
 
 
-@_action("network loss", Parameter("0.5", _fraction))
+@declare("network loss", Parameter("0.5", _fraction))
 async def network_loss(stage: Stage, limit: float | None, loss: float) -> None:
     """Lose this share of the datagrams, 0 to 1."""
     stage.simulation.network.patch(loss=loss)
 
 
-@_action("network congested", _SWITCH)
+@declare("network congested", _SWITCH)
 async def network_congested(stage: Stage, limit: float | None, on: bool) -> None:
     """Let the network refuse connections for congestion, or stop doing so."""
     stage.simulation.network.patch(congested=on)
 
 
-@_action("network", _words("psm", "edrx", "keeps_downlinks"), _SWITCH)
+@declare("network", _words("psm", "edrx", "keeps_downlinks"), _SWITCH)
 async def network_saving(stage: Stage, limit: float | None, value: str, on: bool) -> None:
     """Let the network grant PSM, grant eDRX, or keep what comes for a module in PSM; or not."""
     stage.simulation.network.patch(**{value: on})
+
+
+@declare("fault", Parameter("NAME [KEY=VALUE]...|clear", _fault), rest=True)
+async def fault(stage: Stage, limit: float | None, wanted: tuple[str, dict[str, str]]) -> None:
+    """Begin a fault of the list in faults.md, or end all."""
+    name, parameters = wanted
+    if name == "clear":
+        stage.simulation.faults.clear()
+    else:
+        stage.simulation.faults.begin(name, parameters)
 
 
 def _endpoint(stage: Stage) -> str:
@@ -287,38 +218,38 @@ def _set_down(stage: Stage, down: bool) -> None:
         platform.down = down
 
 
-@_action("platform send", _HEX)
+@declare("platform send", _HEX)
 async def platform_send(stage: Stage, limit: float | None, payload: bytes) -> None:
     """Send a downlink command with this payload to the module."""
     stage.downlink = _platform(stage).downlink(_endpoint(stage), payload)
 
 
-@_action("platform forget")
+@declare("platform forget")
 async def platform_forget(stage: Stage, limit: float | None) -> None:
     """Drop the platform's observation, so that the next notification is answered with RST."""
     _platform(stage).forget(_endpoint(stage))
 
 
-@_action("platform down")
+@declare("platform down")
 async def platform_down(stage: Stage, limit: float | None) -> None:
     """Make every built-in platform silent, as if its host was gone."""
     _set_down(stage, True)
 
 
-@_action("platform up")
+@declare("platform up")
 async def platform_up(stage: Stage, limit: float | None) -> None:
     """Let the built-in platforms answer again."""
     _set_down(stage, False)
 
 
-@_action("platform observe", _SWITCH)
+@declare("platform observe", _SWITCH)
 async def platform_observe(stage: Stage, limit: float | None, on: bool) -> None:
     """Let the platforms observe what registers from now on, or leave it unobserved."""
     for platform in stage.simulation.platforms.values():
         platform.observes = on
 
 
-@_action("platform refuse", Parameter("4.03|off", _code))
+@declare("platform refuse", Parameter("4.03|off", _code))
 async def platform_refuse(stage: Stage, limit: float | None, code: int | None) -> None:
     """Answer the module's registrations and updates with this CoAP error code from now on, or no longer."""
     from aiocoap import Code
@@ -327,7 +258,7 @@ async def platform_refuse(stage: Stage, limit: float | None, code: int | None) -
         platform.refuse(_endpoint(stage), None if code is None else Code(code))
 
 
-@_action("platform uplinks", _COUNT)
+@declare("platform uplinks", _COUNT)
 async def platform_uplinks(stage: Stage, limit: float | None, count: int) -> None:
     """Check that the platform holds this number of uplinks of the module."""
 
@@ -337,7 +268,7 @@ async def platform_uplinks(stage: Stage, limit: float | None, count: int) -> Non
     await _until(lambda: held() == count, limit or 0.0, lambda: f"the platform holds {held()} uplinks")
 
 
-@_action("platform last", _HEX, _words("CON", "NON", optional=True))
+@declare("platform last", _HEX, _words("CON", "NON", optional=True))
 async def platform_last(stage: Stage, limit: float | None, payload: bytes, kind: str | None = None) -> None:
     """Check payload, and if given type, of the newest uplink at the platform."""
 
@@ -356,7 +287,7 @@ async def platform_last(stage: Stage, limit: float | None, payload: bytes, kind:
     await _until(holds, limit or 0.0, problem)
 
 
-@_action("platform downlink", _words("delivered", "failed", "queued", "sent"))
+@declare("platform downlink", _words("delivered", "failed", "queued", "sent"))
 async def platform_downlink(stage: Stage, limit: float | None, state: str) -> None:
     """Check what became of the downlink command sent last."""
     downlink = stage.downlink
@@ -369,7 +300,7 @@ def _downlink_problem(downlink: Downlink) -> str:
     return f"the downlink command is {downlink.state}" + (f" ({downlink.reason})" if downlink.reason else "")
 
 
-@_action("check", Parameter("KEY", str), Parameter("VALUE", str))
+@declare("check", Parameter("KEY", str), Parameter("VALUE", str))
 async def check(stage: Stage, limit: float | None, key: str, value: str) -> None:
     """Check a dotted key of the simulation's status, for example `check lwm2m.state observed`."""
 

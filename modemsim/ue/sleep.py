@@ -72,6 +72,8 @@ class Sleeper:
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._had_session = False
+        self.retention = True
+        """Whether retained memory holds; without it the session does not come back from a deep sleep."""
 
     @property
     def permitted(self) -> Depth:
@@ -240,6 +242,9 @@ class Sleeper:
         if early:
             self._pass_on(early)
         await asyncio.sleep(ue.timing.draw(table.resume))
+        if self._had_session and not self.retention:
+            self.retention = True
+            ue.cloud.drop()
         if self._had_session:
             ue.publish("cloud.restored" if ue.cloud.observed else "cloud.not_restored")
         self.reconsider()

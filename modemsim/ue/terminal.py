@@ -17,6 +17,7 @@ from modemsim.at.result import ABORTED, BUSY, ErrorTable
 from modemsim.at.urc import LineState, NotBefore, UrcQueue, frame
 from modemsim.timing import Timing
 from modemsim.trace import Trace
+from modemsim.ue.line_faults import LineFaults
 
 COMMAND_DELAY = "command"
 """Timing drawn before the answer to a line that is no known command (a bare AT, an unknown name)."""
@@ -49,6 +50,7 @@ class _Parts:
     timing: Timing
     trace: Trace
     receive_buffer: int
+    faults: LineFaults
 
 
 class Terminal:
@@ -71,7 +73,10 @@ class Terminal:
         trace: Trace,
         receive_buffer: int = 3136,
     ) -> None:
-        self._parts = _Parts(uart, catalogue, errors, dialect, settings, ue, timing, trace, receive_buffer)
+        self.faults = LineFaults(uart)
+        self._parts = _Parts(
+            uart, catalogue, errors, dialect, settings, ue, timing, trace, receive_buffer, self.faults
+        )
         self._port: _PoweredPort | None = None
         names = {COMMAND_DELAY} | {command.delay for command in catalogue}
         names |= {c.data_mode.timeout for c in catalogue if c.data_mode and c.data_mode.timeout}
@@ -95,6 +100,7 @@ class Terminal:
         if self._port is not None:
             self._port.close()
             self._port = None
+            self.faults.stop()
 
     def urc(self, line: str, *, in_command: bool = False) -> None:
         """Queue a URC, written with a space after the colon; lost while the port is off.
@@ -118,7 +124,7 @@ class Terminal:
 
     async def drained(self) -> None:
         """Until the last byte sent has left the module."""
-        while (idle_at := self._parts.uart.idle_at()) > asyncio.get_running_loop().time():
+        while (idle_at := self.faults.idle_at()) > asyncio.get_running_loop().time():
             await _sleep_until(idle_at)
 
 
@@ -127,7 +133,7 @@ class _PoweredPort:
 
     def __init__(self, parts: _Parts) -> None:
         self._parts = parts
-        self._uart = parts.uart
+        self._faults = parts.faults
         self._dialect = parts.dialect
         self._loop = asyncio.get_running_loop()
         self._pending = bytearray()
@@ -162,7 +168,7 @@ class _PoweredPort:
 
     def receive(self, data: bytes) -> None:
         """Bytes from the host."""
-        if self._closed or not data:
+        if self._closed or not data or self._faults.frozen:
             return
         if self._running and not self._data_mode:
             data = self._while_busy(data)
@@ -227,6 +233,7 @@ class _PoweredPort:
             self._send_echo()
             self._typing_since = self._loop.time() if self._framer.typing else None
             if line is not None:
+                self._faults.heard_line()
                 await self._carry_out(line)
                 if self._pending:
                     await self._between_lines()
@@ -250,8 +257,12 @@ class _PoweredPort:
                 await self._interpreter.refuse(line.fault)
                 return
             if self._dialect.echo == "line" and setting(self._parts.settings, "E"):
-                self._out(to_bytes(line.text))
-            await self._interpreter.run(line.text)
+                self._out(to_bytes(line.text), "echo")
+            if (answer := self._faults.answer(line.text)) is None:
+                await self._interpreter.run(line.text)
+            elif answer.lines is not None:
+                await self.pause(None, Form.EXECUTE)
+                await self.send(b"".join(map(frame, answer.lines)))
         except asyncio.CancelledError:
             if not self._aborting or self._closed:
                 raise
@@ -275,6 +286,8 @@ class _PoweredPort:
     async def pause(self, command: Command | None, form: Form) -> None:
         """The response delay, in the module's timing."""
         seconds = self._parts.timing.draw(COMMAND_DELAY if command is None else command.delay)
+        if self._faults.slowest and command is not None:
+            seconds = command.max_response
         if seconds > 0:
             await asyncio.sleep(seconds)
 
@@ -316,15 +329,15 @@ class _PoweredPort:
             if line:
                 self.note("tx", line=line)
 
-    def _out(self, data: bytes) -> None:
+    def _out(self, data: bytes, kind: str = "reply") -> None:
         if not self._closed:
-            self._uart.send(data)
-            self._idle_since = max(self._uart.idle_at(), self._loop.time())
+            self._faults.send(kind, data)
+            self._idle_since = max(self._faults.idle_at(), self._loop.time())
 
     def _send_echo(self) -> None:
         echo = self._framer.echo
         if echo:
-            self._out(bytes(echo))
+            self._out(bytes(echo), "echo")
             echo.clear()
 
     # -- URCs --
@@ -357,7 +370,7 @@ class _PoweredPort:
         while (decision := self._urcs.decide(self._state())) is not None:
             if isinstance(decision, NotBefore):
                 return decision.instant
-            self._out(frame(decision.line))
+            self._out(frame(decision.line), "urc")
             self._urcs.sent(self._idle_since)
             self.note("urc", line=decision.line)
         return None

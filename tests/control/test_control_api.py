@@ -315,6 +315,11 @@ def test_the_description() -> None:
             "GET /api/v1/network",
             "PATCH /api/v1/network",
             "GET /api/v1/trace",
+            "GET /api/v1/fault-kinds",
+            "GET /api/v1/faults",
+            "POST /api/v1/faults",
+            "DELETE /api/v1/faults",
+            "DELETE /api/v1/faults/{id}",
         }
         for item in document["paths"].values():
             for operation in item.values():
