@@ -157,6 +157,10 @@ class Endpoint:
     def tuning(self, tuning: Tuning) -> None:
         self._messages.tuning = tuning
 
+    def take_message_id(self) -> int:
+        """Use up a message id for a message that is never sent."""
+        return self._messages.next_message_id()
+
     def peer(self, address: Address) -> Peer:
         """The aiocoap remote for an address, as the socket knows it."""
         return self._messages.peer(address)
