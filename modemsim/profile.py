@@ -169,7 +169,7 @@ class CommandEntry(_Table):
     forms: tuple[Literal["test", "read", "write", "execute"], ...] | None = None
     params: dict[str, Any] = {}
     test: str | None = None
-    replies: dict[str, str] = {}
+    replies: dict[str, str | list[str]] = {}
     fixed: dict[str, str | list[str]] = {}
     delay: str | None = None
     max_response: Annotated[float, BeforeValidator(lambda v: Delay.parse(v).low)] | None = None

@@ -112,7 +112,8 @@ class CloudSession:
         self._link_up = link_up
         self._linger = linger
         self.service = Service()
-        self.last_event: str | None = None
+        self.events: dict[str, None] = {}
+        """What happened since the start, each event once, the newest last."""
         self._ends_at = 0.0
         self._stale = False
         self._closing = False
@@ -240,7 +241,7 @@ class CloudSession:
         self._step(CloudEvent.DROP)
         self.uplink_status = UplinkStatus.NOT_SENT
         self.server = None
-        self.last_event = None
+        self.events.clear()
         self._ends_at = 0.0
         self._disabled_until = 0.0
 
@@ -254,13 +255,16 @@ class CloudSession:
         """The bearer went; a session that does not follow the address sends nothing from now on."""
         if self.server is not None:
             self._stale = self.client is not None and not self.service.follows_address
-            self._publish("cloud.link_lost", live=self.live)
+            self._publish("cloud.link_lost")
+            if self.live:
+                self._publish("cloud.broken")
 
     def _can_send(self) -> bool:
         return self._link_up() and not self._stale
 
     def _publish(self, event: str, **values: Any) -> None:
-        self.last_event = event
+        self.events.pop(event, None)
+        self.events[event] = None
         self._hear(event, service=self.service.name, **values)
 
     async def _deregister(self, client: Client) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Service:
-    """How a command family keeps its session; outcomes are codes such as "4.04", "timeout", "rst", "not_sent".
+    """How a command family keeps its session; an outcome is "4.04", "timeout", "rst" or "not_sent".
 
     name: which family it is, told with every event. follows_address: whether the session goes on at a new
     address of the module, by an update. ends_on_update, ends_on_refresh: outcomes of an update that the host
