@@ -328,7 +328,7 @@ class Ue:
 
     async def _boot(self) -> None:
         """Run the boot chain of the profile."""
-        for step in self.profile.boot.sequence:
+        for step in (step for step in self.profile.boot.sequence if self.in_force(step.quirk)):
             await asyncio.sleep(self.timing.draw(step.after))
             self._boot_step(step)
         self.state = next_state(self.state, PowerEvent.BOOTED) or self.state
@@ -345,8 +345,6 @@ class Ue:
 
     def _boot_step(self, step: BootStep) -> None:
         if step.when != "always" and (step.when == "sim") != self.usim.ready:
-            return
-        if not self.in_force(step.quirk):
             return
         if step.action == "at_ready":
             self.terminal.start()
