@@ -198,6 +198,8 @@ class Lwm2m(_Table):
     """One value, or one for each coverage level."""
     ack_random_factor: float = 1.0
     max_retransmit: int = 4
+    nstart: int = 4
+    """Confirmable messages that may wait for their acknowledgement at the same time (RFC 7252 4.7)."""
 
 
 class AccessTable(_Table):
@@ -325,6 +327,7 @@ def _override(data: dict[str, Any], text: str) -> None:
     except tomllib.TOMLDecodeError:
         parsed = value
     parts = _split_key(key)
+    _refuse_unknown(data, parts, text)
     table = data
     for part in parts[:-1]:
         child = table.setdefault(part, {})
@@ -332,6 +335,21 @@ def _override(data: dict[str, Any], text: str) -> None:
             raise ProfileError(f"--set {text}: {part} is a value, not a table")
         table = child
     table[parts[-1]] = parsed
+
+
+_OPEN_TABLES = ("timing", "limits", "settings", "quirks", "words", "commands")
+"""Tables whose keys are names of the module's own, so that only the profile knows which exist."""
+
+
+def _refuse_unknown(data: Mapping[str, Any], parts: list[str], text: str) -> None:
+    """A name that the profile does not have would change nothing and say nothing."""
+    if len(parts) < 2 or parts[0] not in _OPEN_TABLES:
+        return
+    known = data.get(parts[0], {})
+    if parts[1] not in known:
+        near = difflib.get_close_matches(parts[1], known, 1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise ProfileError(f"--set {text}: [{parts[0]}] has no {parts[1]}{meant}")
 
 
 def _split_key(key: str) -> list[str]:

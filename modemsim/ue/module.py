@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from modemsim.at.catalogue import Catalogue
 from modemsim.clock import Calendar
 from modemsim.net import Address
 from modemsim.net.bearer import Bearer
@@ -22,7 +21,7 @@ from modemsim.ue.access import Access, registration_fields
 from modemsim.ue.cloud import CloudSession
 from modemsim.ue.downlinks import Delivery, Downlinks
 from modemsim.ue.identity import Identity
-from modemsim.ue.language import dialect, error_table
+from modemsim.ue.language import Language
 from modemsim.ue.lwm2m_client import make_client, tuning
 from modemsim.ue.nvm import Nvm
 from modemsim.ue.power import Power, PowerEvent, next_state
@@ -64,7 +63,7 @@ class Ue:
     def __init__(
         self,
         profile: Profile,
-        catalogue: Catalogue,
+        language: Language,
         *,
         serial: SerialLine,
         network: Network,
@@ -76,7 +75,7 @@ class Ue:
         state: Path | None = None,
     ) -> None:
         self.profile = profile
-        self.catalogue = catalogue
+        self.catalogue = language.catalogue
         self.serial = serial
         self.network = network
         self.routes = routes
@@ -105,9 +104,9 @@ class Ue:
         )
         self.terminal = Terminal(
             serial,
-            catalogue=catalogue,
-            errors=error_table(profile.errors),
-            dialect=dialect(profile),
+            catalogue=language.catalogue,
+            errors=language.errors,
+            dialect=language.dialect,
             settings=self.settings,
             ue=self,
             timing=self.timing,
