@@ -187,11 +187,10 @@ class Lwm2m(_Table):
     default_lifetime: int = 86400
     update_at: float = 0.9
     refresh: tuple[tuple[int, float, float], ...] = ()
-    """Instead of `update_at`, in pieces: (from this lifetime on, seconds, seconds per second above it)."""
+    """Instead of `update_at`; this, the two flags and `disable` as in `modemsim.lwm2m.policy`."""
     reregister_on_failed_update: bool = True
     keep_on_failed_update: bool = False
     disable: bool = False
-    """Whether the platform may send the module away for a while (object 1, Disable)."""
     observe_answer_hex: str = ""
     notify_observe_option: bool = True
     ack_timeout: float | tuple[float, float, float] = (2.0, 6.0, 10.0)

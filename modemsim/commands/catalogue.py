@@ -19,6 +19,7 @@ FAMILIES = (
     "simcom_line",
     "simcom",
     "simcom_network",
+    "simcom_coap",
     "ctiot_simcom",
     "aep_simcom",
 )

@@ -299,7 +299,7 @@ async def platform_up(stage: Stage, limit: float | None) -> None:
 
 @_action("platform refuse", Parameter("4.03|off", _code))
 async def platform_refuse(stage: Stage, limit: float | None, code: int | None) -> None:
-    """Answer what the module asks about its registration with this CoAP error code from now on, or no longer."""
+    """Answer all the module asks about its registration with this CoAP error code, or no longer."""
     from aiocoap import Code
 
     for platform in stage.simulation.platforms.values():

@@ -25,6 +25,7 @@ from modemsim.ue.language import Language
 from modemsim.ue.lwm2m_client import make_client, tuning
 from modemsim.ue.nvm import Nvm
 from modemsim.ue.power import Power, PowerEvent, next_state
+from modemsim.ue.raw_coap import RawCoap
 from modemsim.ue.service import Service
 from modemsim.ue.settings import Settings
 from modemsim.ue.terminal import Terminal
@@ -89,6 +90,7 @@ class Ue:
         self.radio = Radio(network, self._readable_imsi, self.timing, self.publish, trace)
         self.access = Access(self.radio, network, self.settings, self.timing, self.spawn, profile.access)
         self.bearer = Bearer(self.radio, routes, self.timing, trace)
+        self.raw_coap = RawCoap(self.bearer, self.publish)
         self.downlinks = Downlinks(
             self.limit("downlink_messages"),
             self.limit("downlink_bytes"),
@@ -294,6 +296,7 @@ class Ue:
         self.terminal.stop()
         self.radio.kill()
         self.bearer.close()
+        self.raw_coap.clear()
         self.downlinks.clear()
         self.serial.powered = False
 
