@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modemsim.coap.endpoint import Tuning
@@ -13,20 +14,29 @@ from modemsim.lwm2m.policy import Policy
 from modemsim.lwm2m.tree import ObjectTree
 from modemsim.net import Address
 from modemsim.profile import Lwm2m
+from modemsim.ue.service import Service
 
 if TYPE_CHECKING:
     from modemsim.ue.module import Ue
 
 
-def make_client(ue: Ue, server: Address, name: str, lifetime: int, publish: Callable[..., None]) -> Client:
+def make_client(
+    ue: Ue,
+    server: Address,
+    name: str,
+    lifetime: int,
+    publish: Callable[..., None],
+    service: Service | None = None,
+) -> Client:
     """A client for `server` on a new socket of the module's bearer; `lifetime` in seconds, 0 for none."""
+    ends_unanswered = service is None or service.ends_unanswered
     return Client(
         name=name,
         server=server,
         lifetime=lifetime,
         socket=ue.bearer.udp(),
         objects=object_tree(ue, server),
-        policy=policy(ue.profile.lwm2m),
+        policy=replace(policy(ue.profile.lwm2m), keep_on_unanswered_deregister=not ends_unanswered),
         tuning=tuning(ue.profile.lwm2m, ue.network.coverage_level),
         stream=ue.timing.stream("coap"),
         publish=publish,
@@ -42,7 +52,10 @@ def policy(table: Lwm2m) -> Policy:
         root=table.root,
         links=table.links,
         update_at=table.update_at,
+        refresh=table.refresh,
         reregister_on_failed_update=table.reregister_on_failed_update,
+        keep_on_failed_update=table.keep_on_failed_update,
+        disable=table.disable,
         observe_answer=bytes.fromhex(table.observe_answer_hex),
         notify_observe_option=table.notify_observe_option,
     )
