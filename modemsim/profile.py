@@ -56,6 +56,8 @@ class Serial(_Table):
     baud: int
     receive_buffer: int = 3136
     pacing: bool = True
+    rate: str = "+IPR.rate"
+    """Setting with the rate in force after a start."""
 
 
 class DialectTable(_Table):
@@ -122,9 +124,14 @@ class Errors(_Table):
 
 
 class BootStep(_Table):
-    """One line of the boot chain: printed `after` its delay, counted from the step before."""
+    """One line of the boot chain: printed `after` its delay, counted from the step before.
+
+    {cause} in the line is the profile's word (words.boot_cause) for why the module started. `noise`: at most
+    so many bytes that the boot ROM sends at another rate come first.
+    """
 
     after: str
+    noise: int = 0
     line: str | None = None
     when: Literal["always", "sim", "no_sim"] = "always"
     action: Literal["at_ready", "radio_on", "none"] = "none"
@@ -163,7 +170,7 @@ class CommandEntry(_Table):
     forms: tuple[Literal["test", "read", "write", "execute"], ...] | None = None
     params: dict[str, Any] = {}
     test: str | None = None
-    replies: dict[str, str] = {}
+    replies: dict[str, str | list[str]] = {}
     fixed: dict[str, str | list[str]] = {}
     delay: str | None = None
     max_response: Annotated[float, BeforeValidator(lambda v: Delay.parse(v).low)] | None = None
@@ -182,6 +189,8 @@ class Lwm2m(_Table):
     update_at: float = 0.9
     reregister_on_failed_update: bool = True
     observe_answer_hex: str = ""
+    observe_format: int = 42
+    """Content format of the answer to the Observe of the data resource."""
     notify_observe_option: bool = True
     ack_timeout: float | tuple[float, float, float] = (2.0, 6.0, 10.0)
     """One value, or one for each coverage level."""
@@ -196,6 +205,27 @@ class CloudTable(_Table):
     """Setting with the way downlink data reaches the host (0 store, 1 at once, 2 announce); else at once."""
     lifetime: str | None = None
     """Setting with the lifetime of a registration in seconds; else the default of [lwm2m]."""
+    switch: str | None = None
+    """Setting that says who registers: 0 the host, 1 the module by itself, 2 nobody; else the host."""
+    servers: tuple[str, ...] = ()
+    """Settings with a stored server ([host, port] or []); the first one that is set counts."""
+    security: str | None = None
+    """Setting that asks for a secured connection when it is not 0."""
+    endpoint: str | None = None
+    """Setting with the endpoint name; else, or when empty, the IMEI."""
+    binding: str | None = None
+    """Setting with the binding mode (1: U, 2: UQ); else that of [lwm2m]."""
+
+
+class AccessTable(_Table):
+    """Which settings steer the search for a network."""
+
+    bands: str = "+QBAND.bands"
+    """Setting with the bands that are searched, in order."""
+    autoconnect: str | None = None
+    """Setting that lets the module switch its radio on and attach by itself; else it always does."""
+    channel: str | None = None
+    """Setting with the only channel (EARFCN) that is used, -1 for any; else any."""
 
 
 class Profile(_Table):
@@ -216,6 +246,7 @@ class Profile(_Table):
     commands: dict[str, CommandEntry]
     lwm2m: Lwm2m
     cloud: CloudTable = CloudTable()
+    access: AccessTable = AccessTable()
     limits: dict[str, int] = {}
     words: dict[str, dict[str, str | int]] = {}
     """Names for internal states in replies, e.g. words.nmstatus."""
@@ -348,6 +379,7 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         "boot": BootStep if len(location) > 2 else Boot,
         "lwm2m": Lwm2m,
         "cloud": CloudTable,
+        "access": AccessTable,
         "settings": Setting,
         "urcs": Urc,
         "commands": CommandEntry,

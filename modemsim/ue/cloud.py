@@ -7,7 +7,7 @@ on its events is profile data.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -104,9 +104,16 @@ class CloudSession:
         self.state = Cloud.UNINITIALISED
         self.server: Address | None = None
         self.uplink_status = UplinkStatus.NOT_SENT
+        self.uplink_sequence: int | None = None
+        """The number the host gave its last confirmable uplink."""
         self.client: Client | None = None
         self._address: str | None = None
         self._awaited: int | None = None
+        self._happened: dict[str, None] = {}
+
+    def latest(self, events: Collection[str]) -> str | None:
+        """Which of these events happened last since the start; None when none did."""
+        return next((event for event in reversed(self._happened) if event in events), None)
 
     @property
     def registering(self) -> bool:
@@ -137,6 +144,30 @@ class CloudSession:
         self.client = make_client(self._from_client)
         self._spawn(self.client.register())
 
+    def open_in_vain(self, server: Address, seconds: float, reason: str) -> None:
+        """Be registering for so long, then give up: no connection of the kind asked for can be made."""
+        self._forget_client()
+        self._step(CloudEvent.OPEN)
+        self.server = server
+        self._spawn(self._give_up(seconds, reason))
+
+    async def _give_up(self, seconds: float, reason: str) -> None:
+        await asyncio.sleep(seconds)
+        if self._step(CloudEvent.UNANSWERED):
+            self._tell("cloud.refused", reason=reason)
+
+    def renew(self) -> None:
+        """Register a live session anew, as a client does whose data nobody observes."""
+        client = self.client
+        assert client is not None
+        self._spawn(client.register())
+
+    def refresh(self) -> None:
+        """Update a live registration."""
+        client = self.client
+        assert client is not None
+        self._spawn(client.update())
+
     def close(self) -> None:
         """Start to deregister; the state becomes DEREGISTERED when the platform answered or time is up."""
         client = self.client
@@ -144,7 +175,7 @@ class CloudSession:
         self._step(CloudEvent.CLOSE)
         self._spawn(self._deregister(client))
 
-    def send(self, payload: bytes, *, confirmable: bool, rai: int) -> int:
+    def send(self, payload: bytes, *, confirmable: bool, rai: int, sequence: int | None = None) -> int:
         """Send host data as a notification of object 19/0/0; returns its message id."""
         client = self.client
         assert client is not None
@@ -152,10 +183,13 @@ class CloudSession:
         if confirmable:
             self._awaited = message_id
             self.uplink_status = UplinkStatus.WAITING
+            self.uplink_sequence = sequence
         return message_id
 
     def drop(self) -> None:
         """Forget the session without a word on the air, as a restart does."""
+        self._happened.clear()
+        self.uplink_sequence = None
         self._forget_client()
         self._step(CloudEvent.DROP)
         self.uplink_status = UplinkStatus.NOT_SENT
@@ -170,9 +204,22 @@ class CloudSession:
     async def _deregister(self, client: Client) -> None:
         confirmed = await client.deregister()
         if client is self.client:
+            self._end_report(UplinkStatus.FAILED)
             self._forget_client()
             self._step(CloudEvent.CLOSED)
-            self._publish("cloud.closed", confirmed=confirmed)
+            self._tell("cloud.closed", confirmed=confirmed)
+
+    def _end_report(self, status: UplinkStatus) -> None:
+        """The fate of the confirmable uplink that is waited for, if there is one."""
+        if self._awaited is not None:
+            self._awaited = None
+            self.uplink_status = status
+            self._tell("cloud.uplink", status=int(status), sequence=self.uplink_sequence)
+
+    def _tell(self, event: str, **values: Any) -> None:
+        self._happened.pop(event, None)
+        self._happened[event] = None
+        self._publish(event, **values)
 
     def _forget_client(self) -> None:
         if self.client is not None:
@@ -195,40 +242,43 @@ class CloudSession:
 
     def _on_state(self, state: ClientState, reason: str | None = None) -> None:
         if state is ClientState.REGISTERED and self._step(CloudEvent.ACCEPTED):
-            self._publish("cloud.registered")
+            self._tell("cloud.registered")
         elif state is ClientState.REGISTERING:
             self._step(CloudEvent.RETRY)
         elif state is ClientState.REJECTED and self._step(CloudEvent.REFUSED):
-            self._publish("cloud.refused", reason=reason)
+            self._tell("cloud.refused", reason=reason)
         elif state is ClientState.TIMEOUT and self._step(CloudEvent.UNANSWERED):
-            self._publish("cloud.refused", reason="timeout")
+            self._tell("cloud.refused", reason="timeout")
 
     def _on_updated(self, automatic: bool) -> None:
-        self._publish("cloud.updated", automatic=automatic)
+        self._tell("cloud.updated", automatic=automatic)
 
     def _on_update_failed(self, reason: str | None) -> None:
-        self._publish("cloud.update_failed", reason=reason)
+        self._tell("cloud.update_failed", reason=reason)
 
     def _on_observed(self, path: tuple[int, ...], active: bool, cause: str) -> None:
-        if path != DATA_PATH or cause == "rst":
+        if cause == "rst":
             return
-        if active and self._step(CloudEvent.OBSERVE):
-            self._publish("cloud.observed")
+        if path != DATA_PATH:
+            kind = "observed" if active else "unobserved"
+            self._tell(f"cloud.path_{kind}", path="/".join(map(str, path)))
+        elif active and self._step(CloudEvent.OBSERVE):
+            self._tell("cloud.observed")
         elif not active and self._step(CloudEvent.CANCEL):
-            self._publish("cloud.unobserved")
+            self._tell("cloud.unobserved")
+            self._end_report(UplinkStatus.RESET)
 
     def _on_report(self, path: tuple[int, ...], message_id: int, outcome: str, confirmable: bool) -> None:
         if path != DATA_PATH or outcome not in _OUTCOMES:
             return
         if confirmable and message_id == self._awaited:
-            self._awaited = None
-            self.uplink_status = _OUTCOMES[outcome]
+            self._end_report(_OUTCOMES[outcome])
         if outcome == "rst":
             if self._step(CloudEvent.RESET):
                 self._forget_client()
-                self._publish("cloud.reset")
+                self._tell("cloud.reset")
         elif confirmable:
-            self._publish("cloud.report_acked" if outcome == "ack" else "cloud.report_failed",
+            self._tell("cloud.report_acked" if outcome == "ack" else "cloud.report_failed",
                           message_id=message_id)  # fmt: skip
 
     def _on_written(self, path: tuple[int, ...], value: bytes, message_id: int) -> None:

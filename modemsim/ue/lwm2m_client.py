@@ -18,16 +18,24 @@ if TYPE_CHECKING:
     from modemsim.ue.module import Ue
 
 
-def make_client(ue: Ue, server: Address, name: str, lifetime: int, publish: Callable[..., None]) -> Client:
+def make_client(
+    ue: Ue,
+    server: Address,
+    name: str,
+    lifetime: int,
+    publish: Callable[..., None],
+    binding: str | None = None,
+) -> Client:
     """A client for `server` on a new socket of the module's bearer; `lifetime` in seconds, 0 for none."""
+    table = ue.profile.lwm2m
     return Client(
         name=name,
         server=server,
         lifetime=lifetime,
         socket=ue.bearer.udp(),
         objects=object_tree(ue, server),
-        policy=policy(ue.profile.lwm2m),
-        tuning=tuning(ue.profile.lwm2m, ue.network.coverage_level),
+        policy=policy(table if binding is None else table.model_copy(update={"binding": binding})),
+        tuning=tuning(table, ue.network.coverage_level),
         stream=ue.timing.stream("coap"),
         publish=publish,
         trace=ue.trace,
@@ -44,6 +52,7 @@ def policy(table: Lwm2m) -> Policy:
         update_at=table.update_at,
         reregister_on_failed_update=table.reregister_on_failed_update,
         observe_answer=bytes.fromhex(table.observe_answer_hex),
+        observe_format=table.observe_format,
         notify_observe_option=table.notify_observe_option,
     )
 
@@ -59,8 +68,9 @@ def tuning(table: Lwm2m, coverage_level: int) -> Tuning:
 
 
 def object_tree(ue: Ue, server: Address) -> ObjectTree:
-    """Objects 0, 1, 3, 4, 5 and 19 with the present figures of the module."""
+    """Objects 0, 1, 3, 4, 5, 19 and, where the profile lists it, 20 with the module's present figures."""
     host, port = server
+    logs = [objects.event_log()] if "20/0" in ue.profile.lwm2m.links else []
     return ObjectTree(
         objects.security(f"coap://{host}:{port}"),
         objects.server(),
@@ -69,6 +79,7 @@ def object_tree(ue: Ue, server: Address) -> ObjectTree:
         objects.firmware(),
         objects.appdata_uplink(),
         objects.appdata_downlink(lambda payload: None),
+        *logs,
     )
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from modemsim.at.catalogue import Catalogue
+from modemsim.at.template import render
+from modemsim.at.urc import frame
 from modemsim.clock import Calendar
 from modemsim.net import Address
 from modemsim.net.bearer import Bearer
@@ -21,13 +23,17 @@ from modemsim.trace import Trace
 from modemsim.ue.access import Access, registration_fields
 from modemsim.ue.cloud import CloudSession
 from modemsim.ue.downlinks import Delivery, Downlinks
+from modemsim.ue.enrolment import Enrolment
 from modemsim.ue.identity import Identity
 from modemsim.ue.language import dialect, error_table
+from modemsim.ue.line_rate import LineRate
 from modemsim.ue.lwm2m_client import make_client, tuning
 from modemsim.ue.nvm import Nvm
-from modemsim.ue.power import Power, PowerEvent, next_state
+from modemsim.ue.power import Power, PowerEvent, boot_noise, next_state
 from modemsim.ue.settings import Settings
+from modemsim.ue.statistics import AirTime
 from modemsim.ue.terminal import Terminal
+from modemsim.ue.uplinks import Uplinks
 from modemsim.ue.urcs import UrcSources
 from modemsim.ue.usim import SimState, Usim
 
@@ -84,7 +90,7 @@ class Ue:
         self.settings = Settings(profile.settings, self.nvm)
         self.calendar = Calendar(EPOCH, EPOCH_ZONE)
         self.radio = Radio(network, self._readable_imsi, self.timing, self.publish, trace)
-        self.access = Access(self.radio, network, self.settings, self.timing, self.spawn)
+        self.access = Access(self.radio, network, self.settings, self.timing, self.spawn, profile.access)
         self.bearer = Bearer(self.radio, routes, self.timing, trace)
         self.downlinks = Downlinks(
             self.limit("downlink_messages"), self.limit("downlink_bytes"), self.publish
@@ -108,11 +114,16 @@ class Ue:
         self.delivery: Callable[[], Delivery] = lambda: Delivery(
             self.settings.get(profile.cloud.delivery) if profile.cloud.delivery else Delivery.DIRECT
         )
+        self.enrolment = Enrolment(self, profile.cloud)
+        self.uplinks = Uplinks(self)
+        self.line_rate = LineRate(self)
+        self.air_time = AirTime()
         self.urcs = UrcSources(profile.urcs, self.settings, self._print_urc)
         self.state = Power.OFF
         self._tasks: set[asyncio.Task[Any]] = set()
         self._boot_task: asyncio.Task[None] | None = None
         self._boot_lifetime: int | None = None
+        self._boot_cause = PowerEvent.SWITCH_ON.value
         self._early = bytearray()
         network.listen(self._network_changed)
 
@@ -133,7 +144,12 @@ class Ue:
         ip = values["ip"]
         if ip is not None:
             self.cloud.address_changed(ip)
+            self.enrolment.bearer_up()
         return {**values, "up": ip is not None}
+
+    def _on_rrc(self, values: dict[str, Any]) -> dict[str, Any]:
+        self.air_time.connected(bool(values["mode"]))
+        return values
 
     def _on_nitz(self, values: dict[str, Any]) -> dict[str, Any]:
         zone = values["zone_quarters"]
@@ -176,13 +192,20 @@ class Ue:
         if not task.cancelled() and (problem := task.exception()) is not None:
             self.trace.emit("ue", "internal_error", error=repr(problem))
 
-    def open_cloud(self, server: Address, *, name: str | None = None, lifetime: int | None = None) -> None:
+    def open_cloud(
+        self,
+        server: Address,
+        *,
+        name: str | None = None,
+        lifetime: int | None = None,
+        binding: str | None = None,
+    ) -> None:
         """Start to register with the platform at `server`; without a `name` the IMEI is the endpoint name."""
         assert self.radio.ip is not None
         endpoint = name or self.identity.imei
         seconds = self.lifetime if lifetime is None else lifetime
         self.cloud.open(
-            lambda hear: make_client(self, server, endpoint, seconds, hear), server, self.radio.ip
+            lambda hear: make_client(self, server, endpoint, seconds, hear, binding), server, self.radio.ip
         )
 
     async def resolve(self, host: str) -> str | None:
@@ -205,7 +228,7 @@ class Ue:
 
     async def _reboot(self) -> None:
         await asyncio.sleep(self.timing.draw("reboot"))
-        self.power("reset")
+        self.power("reset", cause="platform")
 
     @property
     def uplinks_waiting(self) -> int:
@@ -213,19 +236,23 @@ class Ue:
         return self.bearer.waiting
 
     def apply_rate(self) -> None:
-        """Bring the rate of AT+IPR into force."""
-        self.serial.baud = self.settings.get("+IPR.rate")
+        """Bring the rate that the host has chosen into force."""
+        self.serial.baud = self.settings.get(self.profile.serial.rate)
 
     # ------------------------------------------------------------ power
 
-    def power(self, action: str) -> None:
-        """Switch on or off, reset, or cut the supply; raises ValueError for anything else."""
+    def power(self, action: str, *, cause: str | None = None) -> None:
+        """Switch on or off, reset, or cut the supply; raises ValueError for anything else.
+
+        `cause`: why, where it is neither key nor supply ("command", "platform"); the boot chain may tell it.
+        """
         event = PowerEvent(action)
         following = next_state(self.state, event)
         self.trace.emit("power", action, before=self.state.value, after=(following or self.state).value)
         if following is None:
             return
         self.state = following
+        self._boot_cause = cause or event.value
         if event is PowerEvent.SWITCH_OFF:
             self._stop_tasks()
             self._boot_task = asyncio.get_running_loop().create_task(self._switch_off())
@@ -243,6 +270,9 @@ class Ue:
         self.radio.kill()
         self.bearer.close()
         self.downlinks.clear()
+        self.uplinks.clear()
+        self.line_rate.stop()
+        self.air_time = AirTime()
         self.serial.powered = False
 
     def _stop_tasks(self) -> None:
@@ -265,6 +295,7 @@ class Ue:
     def _power_up(self) -> None:
         """What is so from the first instant: stored settings, the serial line, a calendar at its epoch."""
         self.settings.restart()
+        self.enrolment.restart()
         self._boot_lifetime = self.settings.get(self.profile.cloud.lifetime or "")
         self.apply_rate()
         self.calendar = Calendar(EPOCH, EPOCH_ZONE)
@@ -295,7 +326,19 @@ class Ue:
         if step.action == "at_ready":
             self.terminal.start()
             self.serial.receiver(bytes(self._early))
+        if step.noise:
+            self.serial.send(boot_noise(self.timing.stream("boot_noise"), step.noise))
         if step.line is not None:
-            self.terminal.urc(step.line)
+            self._print_boot_line(step.line)
         if step.action == "radio_on":
             self.access.start()
+
+    def _print_boot_line(self, template: str) -> None:
+        """A line of the boot chain; before the terminal works it goes straight to the serial line."""
+        words = self.profile.words.get("boot_cause", {})
+        line = render(template, {"cause": words.get(self._boot_cause)})
+        if self.terminal.running:
+            self.terminal.urc(line)
+        else:
+            self.serial.send(frame(line))
+            self.trace.emit("at", "urc", line=line)
