@@ -201,6 +201,10 @@ class CloudSession:
             self._address = ip
             self._spawn(self.client.update())
 
+    def bearer_lost(self) -> None:
+        """The address is gone: a confirmable uplink that waits for its acknowledgement has failed."""
+        self._end_report(UplinkStatus.FAILED)
+
     async def _deregister(self, client: Client) -> None:
         confirmed = await client.deregister()
         if client is self.client:

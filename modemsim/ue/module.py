@@ -145,6 +145,8 @@ class Ue:
         if ip is not None:
             self.cloud.address_changed(ip)
             self.enrolment.bearer_up()
+        elif self.quirk("report_fails_with_bearer"):
+            self.cloud.bearer_lost()
         return {**values, "up": ip is not None}
 
     def _on_rrc(self, values: dict[str, Any]) -> dict[str, Any]:
