@@ -212,7 +212,8 @@ class Endpoint:
         """
         asked = observation.request
         observation.active = False
-        message = Message(code=asked.code, uri_path=asked.opt.uri_path, token=asked.token)
+        message = Message(code=asked.code, uri_path=asked.opt.uri_path)
+        message.token = asked.token
         message.remote = asked.remote
         message.opt.observe = 1
         key = (message.token, message.remote)
