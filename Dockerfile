@@ -9,7 +9,8 @@ RUN python3 -m venv /opt/modemsim \
  && /opt/modemsim/bin/pip uninstall --quiet --yes pip
 
 FROM python:3.12-slim
-RUN useradd --system --create-home --home-dir /var/lib/modemsim modemsim
+# ldconfig: some builds of Python keep their shared library in /usr/local/lib.
+RUN ldconfig && useradd --system --create-home --home-dir /var/lib/modemsim modemsim
 COPY --from=build /opt/modemsim /opt/modemsim
 ENV PATH=/opt/modemsim/bin:$PATH PYTHONUNBUFFERED=1
 USER modemsim

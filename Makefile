@@ -15,7 +15,7 @@ test: $(VENV)/.dev check
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check --quiet modemsim tests docs || echo "note: ruff format would change files"
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check

@@ -6,6 +6,7 @@ second.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,9 @@ import typer
 
 from modemsim.cli_common import CliError
 from modemsim.cli_ctl import app as ctl_app
+
+STANDARD_ERROR = 2
+"""The highest of the three standard descriptors (POSIX)."""
 
 app = typer.Typer(
     name="modemsim",
@@ -29,60 +33,72 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the profile; may be repeated."),
 ]
+Link = Annotated[Path | None, typer.Option(help="Path of the pseudo-terminal [default: /tmp/modemsim/NAME].")]
+Tcp = Annotated[str | None, typer.Option(metavar="H:P", help="Serve the port over TCP instead.")]
+Stdio = Annotated[bool, typer.Option("--stdio", help="Use standard input and output as the port.")]
+Speed = Annotated[float, typer.Option(help="Simulated seconds in a real second.")]
+Seed = Annotated[int, typer.Option(help="Chooses every delay and loss.")]
+PlatformChoice = Annotated[str, typer.Option(help="builtin: platforms in the box; none: no platform.")]
+Route = Annotated[
+    list[str] | None, typer.Option(metavar="A:P=B:Q", help="Send packets for A:P to B:Q; may be repeated.")
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Let nothing leave that is not routed.")]
+Strict = Annotated[
+    bool, typer.Option("--strict-devices", help="Platforms refuse devices they were not told of.")
+]
+Imei = Annotated[str | None, typer.Option(help="IMEI in place of the profile's.")]
+Imsi = Annotated[str | None, typer.Option(help="IMSI in place of the profile's.")]
+State = Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the module's NVM in DIR.")]
+TraceFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write everything that happens to FILE as JSON lines.")
+]
+Control = Annotated[
+    str | None, typer.Option(metavar="H:P", help="Serve the control API, for example 127.0.0.1:7001.")
+]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        envvar="MODEMSIM_CONTROL_TOKEN",
+        help="Bearer token of the control API; made up off loopback.",
+    ),
+]
 
 
 @app.command()
 def run(
     profile: Profile,
-    link: Annotated[
-        Path | None, typer.Option(help="Path of the pseudo-terminal [default: /tmp/modemsim/PROFILE].")
-    ] = None,
-    tcp: Annotated[str | None, typer.Option(metavar="H:P", help="Serve the port over TCP instead.")] = None,
-    stdio: Annotated[bool, typer.Option("--stdio", help="Use standard input and output.")] = False,
-    speed: Annotated[float, typer.Option(help="Simulated seconds in a real second.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Chooses every delay and loss.")] = 0,
-    platform: Annotated[str, typer.Option(help="builtin: in the box; none: no platform.")] = "builtin",
-    route: Annotated[
-        list[str] | None, typer.Option(metavar="A:P=B:Q", help="Packets for A:P go to B:Q; may be repeated.")
-    ] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Let nothing leave that is not routed.")] = False,
-    strict_devices: Annotated[
-        bool, typer.Option("--strict-devices", help="Platforms refuse devices they were not told of.")
-    ] = False,
-    imei: Annotated[str | None, typer.Option(help="IMEI in place of the profile's.")] = None,
-    imsi: Annotated[str | None, typer.Option(help="IMSI in place of the profile's.")] = None,
-    state: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the module's NVM in DIR.")] = None,
-    trace: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write everything that happens to FILE as JSON lines.")
-    ] = None,
-    control: Annotated[
-        str | None, typer.Option(metavar="H:P", help="Serve the control API, for example 127.0.0.1:7001.")
-    ] = None,
-    control_token: Annotated[
-        str | None,
-        typer.Option(envvar="MODEMSIM_CONTROL_TOKEN", help="Bearer token of the control API."),
-    ] = None,
+    link: Link = None,
+    tcp: Tcp = None,
+    stdio: Stdio = False,
+    speed: Speed = 1.0,
+    seed: Seed = 0,
+    platform: PlatformChoice = "builtin",
+    route: Route = None,
+    offline: Offline = False,
+    strict_devices: Strict = False,
+    imei: Imei = None,
+    imsi: Imsi = None,
+    state: State = None,
+    trace: TraceFile = None,
+    control: Control = None,
+    control_token: Token = None,
     overrides: Overrides = None,
 ) -> None:
     """Run one module on a serial port until Ctrl-C, SIGTERM or SIGHUP (exit code 0)."""
-    from modemsim.cli_run import Run, run_module
-    from modemsim.simulation import OptionError, Options
+    from modemsim.cli_run import Run, make_options, run_module
 
-    try:
-        options = Options(
-            profile=profile,
-            seed=seed,
-            platform=platform,
-            routes=tuple(route or ()),
-            offline=offline,
-            imei=imei,
-            imsi=imsi,
-            state_dir=state,
-            overrides=tuple(overrides or ()),
-            strict_devices=strict_devices,
-        )
-    except OptionError as error:
-        raise CliError(str(error)) from None
+    options = make_options(
+        profile=profile,
+        seed=seed,
+        platform=platform,
+        routes=tuple(route or ()),
+        offline=offline,
+        imei=imei,
+        imsi=imsi,
+        state_dir=state,
+        overrides=tuple(overrides or ()),
+        strict_devices=strict_devices,
+    )
     run_module(options, Run(link, tcp, stdio, speed, trace, control, control_token))
 
 
@@ -131,9 +147,19 @@ def play(
 
 def main() -> None:
     """Entry point: errors become one sentence on standard error and an exit code."""
+    _fill_standard_descriptors()
     try:
         app()
     except CliError as error:
         if sys.stderr is not None:
             print(f"modemsim: {error}", file=sys.stderr)
         sys.exit(error.code)
+
+
+def _fill_standard_descriptors() -> None:
+    """Open the null device where a standard stream is closed, so that no socket of ours gets its number."""
+    while True:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+        if descriptor > STANDARD_ERROR:
+            os.close(descriptor)
+            return

@@ -67,14 +67,18 @@ class Client:
         return response, connection
 
     def device(self) -> str:
-        """The path of the module's device at the platform that knows it; raises CliError."""
+        """The path of the module's device at the platform that heard it last; raises CliError."""
         module = self.call("GET", "/module")
         endpoint = module["lwm2m"]["endpoint"] or module["imei"]
-        for platform in self.call("GET", "/platforms"):
-            devices = self.call("GET", f"/platforms/{platform['name']}/devices")
-            if any(device["endpoint"] == endpoint for device in devices):
-                return _device_path(platform["name"], endpoint)
-        raise CliError(f"no platform knows the device {endpoint} yet", FAILED)
+        known = [
+            (device["last_heard"] or 0.0, platform["name"])
+            for platform in self.call("GET", "/platforms")
+            for device in self.call("GET", f"/platforms/{platform['name']}/devices")
+            if device["endpoint"] == endpoint
+        ]
+        if not known:
+            raise CliError(f"no platform knows the device {endpoint} yet", FAILED)
+        return _device_path(max(known)[1], endpoint)
 
 
 def _device_path(platform: str, endpoint: str) -> str:
@@ -159,6 +163,17 @@ def devices(context: typer.Context) -> None:
             observed = "observed" if device["observed"] else "not observed"
             where = device["address"] or "no address"
             typer.echo(f"{platform['name']}  {device['endpoint']}  {state}, {observed}  {where}")
+
+
+@app.command()
+def provision(
+    context: typer.Context,
+    platform: Annotated[str, typer.Argument(metavar="PLATFORM")],
+    endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT")],
+    remove: Annotated[bool, typer.Option("--remove", help="Delete the device instead.")] = False,
+) -> None:
+    """Make a device known to a platform (--strict-devices), or delete it."""
+    _client(context).call("DELETE" if remove else "PUT", _device_path(platform, endpoint))
 
 
 @app.command()

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modemsim import clock
 from modemsim.cli_common import fail, parse_address, warn
@@ -58,6 +58,14 @@ class Run:
     trace: Path | None = None
     control: str | None = None
     control_token: str | None = None
+
+
+def make_options(**fields: Any) -> Options:
+    """Options of a simulation that shows today's date; raises CliError."""
+    try:
+        return Options(start=clock.wall_utc(), **fields)
+    except OptionError as error:
+        fail(str(error))
 
 
 def run_module(options: Options, run: Run) -> None:
@@ -117,11 +125,14 @@ async def _finish(simulation: Simulation, control: asyncio.Task[ControlServer] |
 
 
 def _stop_event() -> asyncio.Event:
-    """An event that the first of SIGNALS sets; a signal that the caller ignores (nohup) stays ignored."""
+    """An event that the first of SIGNALS sets; a hang-up that the caller ignores (nohup) stays ignored.
+
+    A shell starts background jobs with SIGINT ignored; `kill -INT` ends a run all the same.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, stop.set)
     return stop
 

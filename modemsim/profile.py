@@ -67,7 +67,7 @@ class DialectTable(_Table):
     space_after_colon: bool = True
     echo: Literal["byte", "line"] = "byte"
     busy: Literal["queue", "drop", "refuse", "abort"] = "queue"
-    junk: Literal["skip", "error"] = "skip"
+    junk: Literal["skip", "refuse", "error"] = "skip"
     repeat: bool = True
     quiet: Literal["all", "basic"] = "all"
     quiet_urcs: bool = False
@@ -196,6 +196,8 @@ class Lwm2m(_Table):
     """One value, or one for each coverage level."""
     ack_random_factor: float = 1.0
     max_retransmit: int = 4
+    nstart: int = 4
+    """Confirmable messages that may wait for their acknowledgement at the same time (RFC 7252 4.7)."""
 
 
 class CloudTable(_Table):
@@ -332,6 +334,7 @@ def _override(data: dict[str, Any], text: str) -> None:
     except tomllib.TOMLDecodeError:
         parsed = value
     parts = _split_key(key)
+    _refuse_unknown(data, parts, text)
     table = data
     for part in parts[:-1]:
         child = table.setdefault(part, {})
@@ -339,6 +342,21 @@ def _override(data: dict[str, Any], text: str) -> None:
             raise ProfileError(f"--set {text}: {part} is a value, not a table")
         table = child
     table[parts[-1]] = parsed
+
+
+_OPEN_TABLES = ("timing", "limits", "settings", "quirks", "words", "commands")
+"""Tables whose keys are names of the module's own, so that only the profile knows which exist."""
+
+
+def _refuse_unknown(data: Mapping[str, Any], parts: list[str], text: str) -> None:
+    """A name that the profile does not have would change nothing and say nothing."""
+    if len(parts) < 2 or parts[0] not in _OPEN_TABLES:
+        return
+    known = data.get(parts[0], {})
+    if parts[1] not in known:
+        near = difflib.get_close_matches(parts[1], known, 1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise ProfileError(f"--set {text}: [{parts[0]}] has no {parts[1]}{meant}")
 
 
 def _split_key(key: str) -> list[str]:

@@ -7,6 +7,7 @@ import difflib
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from modemsim.platforms.china_telecom import Aep, CtIot
 from modemsim.port.base import Port
 from modemsim.port.uart import Uart
 from modemsim.profile import Profile, load
-from modemsim.radio.network import Network
+from modemsim.radio.network import DEFAULT_START, Network
 from modemsim.trace import Trace
+from modemsim.ue.language import Language
 from modemsim.ue.module import Ue
 from modemsim.ue.usim import SimState
 
@@ -45,6 +47,8 @@ class Options:
     state_dir: Path | None = None
     overrides: tuple[str, ...] = ()
     strict_devices: bool = False
+    start: datetime = DEFAULT_START
+    """The network's date at the start, which NITZ tells the module; a fixed one makes runs repeatable."""
 
     def __post_init__(self) -> None:
         if self.platform not in PLATFORMS:
@@ -65,6 +69,7 @@ class World:
     trace: Trace
     platforms: Mapping[str, Platform] = field(default_factory=dict)
     started: bool = False
+    _languages: dict[int, tuple[Profile, Language]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def build(cls, options: Options) -> World:
@@ -75,7 +80,15 @@ class World:
             for kind in (CtIot, Aep):
                 stream = random.Random(f"{options.seed}/{kind.__name__}")
                 platforms.append(kind(trace=trace, stream=stream, strict=options.strict_devices))
-        return cls(Network(), trace, {platform.name: platform for platform in platforms})
+        return cls(Network(start=options.start), trace, {platform.name: platform for platform in platforms})
+
+    def language(self, profile: Profile) -> Language:
+        """What modules of this profile speak, made once for all of them; raises `ProfileError`."""
+        known = self._languages.get(id(profile))
+        if known is None:
+            known = profile, Language.of(profile, catalogue(profile))
+            self._languages[id(profile)] = known
+        return known[1]
 
     @property
     def addresses(self) -> dict[str, Address]:
@@ -106,13 +119,13 @@ class Simulation:
         """Raises `ProfileError` or `OptionError`, each with one sentence."""
         self.options = options
         self.profile = profile or load(options.profile, options.overrides)
-        self.catalogue = catalogue(self.profile)
         try:
             self._extra_routes = [parse_route(route) for route in options.routes]
         except ValueError as error:
             raise OptionError(f"--route: {error}") from None
         self._own_world = world is None
         self.world = world or World.build(options)
+        self.language = self.world.language(self.profile)
         self.trace = self.world.trace
         self.network = self.world.network
         self.platforms = self.world.platforms
@@ -135,7 +148,7 @@ class Simulation:
         self._uart = uart
         self._ue = Ue(
             self.profile,
-            self.catalogue,
+            self.language,
             serial=uart,
             network=self.network,
             routes=Routes(self.world.addresses, self._extra_routes, self.options.offline),
@@ -177,7 +190,7 @@ class Simulation:
         return {
             "profile": self.profile.name,
             "imei": ue.identity.imei,
-            "imsi": ue.usim.imsi,
+            "imsi": None if ue.usim.state is SimState.ABSENT else ue.usim.imsi,
             "revision": ue.identity.revision,
             "power": ue.state.value,
             "emm": {

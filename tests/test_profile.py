@@ -135,10 +135,23 @@ def test_set_overrides_values_and_refuses_what_makes_no_sense() -> None:
     assert changed.timing["command"].range.high == 0
     assert changed.serial.baud == 115200
     assert changed.settings["+CMEE.n"].default == 2
-    for wrong, message in [("serial.bauds=1", "did you mean 'baud'"), ("serial", "write KEY=VALUE"),
-                           ("serial.baud.x=1", "is a value, not a table")]:  # fmt: skip
-        with pytest.raises(ProfileError, match=message):
-            load("bc260y", [wrong])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("serial.bauds=1", "did you mean 'baud'"),
+        ("serial", "write KEY=VALUE"),
+        ("serial.baud.x=1", "is a value, not a table"),
+        ("timing.comand=0s", "has no comand; did you mean command"),
+        ("quirks.refuse_ce2=true", "did you mean refuse_at_ce2"),
+        ("limits.x=1", r"\[limits\] has no x"),
+        ('settings."+CMEE".default=1', r"did you mean \+CMEE.n"),
+    ],
+)
+def test_a_set_that_would_change_nothing_is_refused(wrong: str, message: str) -> None:
+    with pytest.raises(ProfileError, match=message):
+        load("bc260y", [wrong])
 
 
 def test_profiles_are_frozen() -> None:

@@ -86,7 +86,8 @@ class Observation:
             self._end()
 
     def failed(self, problem: Exception) -> None:
-        """The request was reset, or nobody answered it."""
+        """The request was reset, or nobody answered it, or the endpoint is closed."""
+        self.active = False
         self._end()
         if not self.response.done():
             self.response.set_exception(problem)
@@ -156,6 +157,10 @@ class Endpoint:
     @tuning.setter
     def tuning(self, tuning: Tuning) -> None:
         self._messages.tuning = tuning
+
+    def ignore(self, requests: Callable[[Message], bool]) -> None:
+        """Treat the requests for which this is true as lost: no answer, and none kept for duplicates."""
+        self._messages.ignores = requests
 
     def peer(self, address: Address) -> Peer:
         """The aiocoap remote for an address, as the socket knows it."""

@@ -89,9 +89,11 @@ class _Exchange:
 
     @property
     def key(self) -> tuple[Peer, int]:
+        """What an acknowledgement or reset of it refers to."""
         return self.message.remote, self.message.mid
 
     def stop(self) -> None:
+        """Cancel the timer."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
@@ -119,6 +121,8 @@ class MessageLayer:
         trace: Trace | None,
     ) -> None:
         self.tuning = tuning
+        self.ignores: Callable[[Message], bool] = lambda request: False
+        """Requests that are treated as if the datagram had been lost, so that the peer sends them again."""
         self._socket = socket
         self._upward = upward
         self._stream = stream
@@ -316,6 +320,8 @@ class MessageLayer:
             return  # by whoever was told of the message
         if message.mtype in (ACK, RST):
             self._settle(message)
+        elif message.code.is_request() and self.ignores(message):
+            return
         elif not self._is_duplicate(message):
             self._accept(message)
 

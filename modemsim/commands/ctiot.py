@@ -40,6 +40,9 @@ class Ncdpopen(Command):
     async def write(self, ue: Ue, ip_addr: str, port: int, psk: bytes | None) -> None:
         if ue.cloud.live or ue.cloud.closing:
             raise Refusal("not_permitted")
+        if psk is not None:
+            ue.trace.emit("ue", "not_supported", what="a connection with a key needs DTLS")
+            raise Refusal("not_permitted")
         address = await ue.resolve(ip_addr)
         if address is None:
             raise Refusal("bad_value")

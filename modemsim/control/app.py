@@ -133,6 +133,17 @@ def _platform_routes(router: APIRouter, simulation: Simulation) -> None:
         """The devices a platform knows."""
         return [_summary(device) for device in _platform(simulation, name).store]
 
+    @router.put("/platforms/{name}/devices/{endpoint}")
+    async def provision(name: str, endpoint: str) -> models.DeviceSummary:
+        """Make a device known, as its owner does in the console; needed where --strict-devices is on."""
+        return _summary(_platform(simulation, name).store.provision(endpoint))
+
+    @router.delete("/platforms/{name}/devices/{endpoint}", status_code=204)
+    async def remove(name: str, endpoint: str) -> None:
+        """Delete a device with all it has sent; its registration ends."""
+        _device(simulation, name, endpoint)
+        _platform(simulation, name).store.remove(endpoint)
+
     @router.get("/platforms/{name}/devices/{endpoint}/uplinks")
     async def uplinks(name: str, endpoint: str) -> list[models.UplinkRecord]:
         """What a device sent, oldest first."""
@@ -173,9 +184,14 @@ def _downlink_routes(router: APIRouter, simulation: Simulation) -> None:
 
 
 def _air_routes(router: APIRouter, simulation: Simulation) -> None:
+    @router.get("/network")
+    async def network() -> models.Network:
+        """The access network as it is now."""
+        return _network(simulation.network)
+
     @router.patch("/network")
-    async def network(changes: models.NetworkChanges) -> models.Network:
-        """Change the access network, all values or none; an empty object only shows it."""
+    async def change_network(changes: models.NetworkChanges) -> models.Network:
+        """Change the access network, all values or none."""
         try:
             simulation.network.patch(**changes.model_dump(exclude_unset=True))
         except ValueError as error:
@@ -203,6 +219,7 @@ def _summary(device: Device) -> models.DeviceSummary:
         address=_address(device.address) if device.address else None,
         objects=device.objects,
         observed=device.observed,
+        last_heard=device.last_heard,
     )
 
 

@@ -132,7 +132,7 @@ class PlatformSummary(BaseModel):
 
 
 class DeviceSummary(BaseModel):
-    """A device as its platform sees it; `lifetime` in seconds."""
+    """A device as its platform sees it; `lifetime` in seconds, `last_heard` in simulated seconds."""
 
     endpoint: str
     registered: bool
@@ -141,6 +141,7 @@ class DeviceSummary(BaseModel):
     address: str | None
     objects: list[str]
     observed: bool
+    last_heard: float | None
 
 
 class UplinkRecord(BaseModel):

@@ -36,10 +36,12 @@ class _Outcome:
     reason: str
 
     def has(self, code: Code) -> bool:
+        """Whether the response has a code."""
         return self.response is not None and self.response.code == code
 
     @property
     def failure(self) -> Event:
+        """What a failure means to the registration."""
         return Event.UNANSWERED if self.response is None and self.reason == _TIMEOUT else Event.REFUSED
 
 
@@ -82,19 +84,36 @@ class Client:
         self._attributes = AttributeStore()
         blocks = BlockTransfers(self._loop.time)
         self._observations = Observations(objects, self._attributes, blocks, policy, publish)
-        site = DeviceManagement(
-            objects, self._observations, self._attributes, blocks, policy, publish, self._admits
-        )
-        self._endpoint = Endpoint(
-            socket,
-            site,
-            stream=stream,
-            tuning=tuning,
-            on_message=self._message_event,
-            trace=trace,
-            name="lwm2m",
-        )
+        self._accepted = False
+        self._endpoint = self._open(socket, blocks, tuning, stream, trace)
+        self._endpoint.ignore(self._too_early)
         self._complete_server_object()
+
+    def _open(
+        self,
+        socket: DatagramSocket,
+        blocks: BlockTransfers,
+        tuning: Tuning,
+        stream: random.Random,
+        trace: Trace | None,
+    ) -> Endpoint:
+        site = DeviceManagement(
+            self._objects,
+            self._observations,
+            self._attributes,
+            blocks,
+            self._policy,
+            self._publish,
+            self._admits,
+        )
+        return Endpoint(
+            socket, site, stream=stream, tuning=tuning, on_message=self._told, trace=trace, name="lwm2m"
+        )
+
+    def _told(self, event: MessageEvent) -> None:
+        if event.kind == "rx" and event.message.code == CREATED:
+            self._accepted = True
+        self._observations.happened(event)
 
     @property
     def location(self) -> str | None:
@@ -123,6 +142,7 @@ class Client:
         deregistering.
         """
         self._move(Event.REGISTER)
+        self._accepted = False
         message = Message(code=POST, content_format=content.LINK, payload=self._payload())
         message.opt.uri_path = _REGISTRATION
         message.opt.uri_query = self._registration_query()
@@ -194,12 +214,14 @@ class Client:
         """Only the server is served, and only while the client is registered."""
         return sender == self.server and self.state in (ClientState.REGISTERED, ClientState.DEREGISTERING)
 
+    def _too_early(self, request: Message) -> bool:
+        """The server may ask before its answer to the registration has arrived; it will ask again."""
+        waiting = self.state is ClientState.REGISTERING and not self._accepted
+        return waiting and request.remote.address == self.server
+
     def _is(self, state: ClientState) -> bool:
         """Whether the client is in a state now: it may have moved while something was awaited."""
         return self.state is state
-
-    def _message_event(self, event: MessageEvent) -> None:
-        self._observations.happened(event)
 
     def _payload(self) -> bytes:
         links = self._objects.registration_links(self._policy.links)

@@ -137,8 +137,8 @@ EVENT_LOG = _model(
     (4015, "LogDataFormat", "RW", _INT, ""),
 )  # fmt: skip
 
-NB_IOT_BEARER = 6
-"""Value of Network Bearer for a GSM cellular network's successor NB-IoT (OMA LwM2M 1.0.2, E.5)."""
+LTE_FDD_BEARER = 6
+"""Network Bearer LTE-FDD (OMA LwM2M 1.0.2, E.5): version 1.0 of the object has no number for NB-IoT."""
 
 IDLE, COAP_PULL_AND_PUSH = 0, 2
 """Update State idle; Delivery Method both (OMA LwM2M 1.0.2, E.6)."""
@@ -162,8 +162,8 @@ def device(
 
 
 def connectivity(values: Mapping[int, Source]) -> ObjectInstance:
-    """Object 4 with the resources given (ids of `CONNECTIVITY`) on an NB-IoT bearer; RSRP (2) is in dBm."""
-    return ObjectInstance(CONNECTIVITY, 0, {0: NB_IOT_BEARER, 1: {0: NB_IOT_BEARER}, **values})
+    """Object 4 with the resources given (ids of `CONNECTIVITY`) on an LTE bearer; RSRP (2) is in dBm."""
+    return ObjectInstance(CONNECTIVITY, 0, {0: LTE_FDD_BEARER, 1: {0: LTE_FDD_BEARER}, **values})
 
 
 def firmware(

@@ -41,10 +41,12 @@ class Observation:
 
     @property
     def path(self) -> Path:
+        """What is observed."""
         return self.target.path
 
     @property
     def token(self) -> bytes:
+        """What the server knows the observation by."""
         token: bytes = self.pipe.request.token
         return token
 

@@ -58,8 +58,8 @@ class Routes:
 
     `builtin` gives the real address of each built-in platform by key and is read at every use, so platforms
     may start later or move; empty means no built-in platform. `extra` are declared routes (they win), and
-    `offline` sends everything that is not routed nowhere. A built-in platform's host leads nowhere at ports
-    the platform does not serve.
+    `offline` sends everything nowhere that is not routed and would leave this machine. A built-in platform's
+    host leads nowhere at ports the platform does not serve.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Routes:
         if keys:
             platform = self.builtin.get(keys.get(port, ""))
             return None if platform is None else _from_here(platform)
-        return None if self.offline else (ip, port)
+        return None if self.offline and not _on_this_machine(ip) else (ip, port)
 
     def answers(self, ip: str) -> bool:
         """Whether a host is known to stand at this address: a platform in the box, or a declared route."""
@@ -159,6 +159,11 @@ def _from_here(address: Address) -> Address:
     """A platform bound to every interface answers from the loopback address."""
     host, port = address
     return ("127.0.0.1" if host == "0.0.0.0" else host), port
+
+
+def _on_this_machine(ip: str) -> bool:
+    address = _literal(ip)
+    return address is not None and ipaddress.ip_address(address).is_loopback
 
 
 def _matches(name: str, pattern: str) -> bool:

@@ -76,11 +76,13 @@ async def play_on_port(transcript: Transcript, url: str, baud: int | None = None
         started = loop.time()
         playing = loop.create_task(player.play())
         polling = loop.create_task(host.poll())
-        await asyncio.wait((playing, polling), return_when=asyncio.FIRST_COMPLETED)
-        if not playing.done():
-            playing.cancel()
-            raise PortUnusable(f"the port {url} was lost: {polling.exception()}")
-        polling.cancel()
+        tasks = (playing, polling)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        lost = next((task.exception() for task in done if task.exception() is not None), None)
+        if lost is not None:
+            raise PortUnusable(f"the port {url} was lost: {lost}")
         return Result(transcript, 0, loop.time() - started, playing.result(), tuple(player.log))
 
 
@@ -91,6 +93,7 @@ async def _opened(url: str, baud: int) -> AsyncIterator[SerialHost]:
     except (serial.SerialException, OSError, ValueError) as error:
         raise PortUnusable(f"the port {url} cannot be opened: {error}") from None
     try:
+        port.reset_input_buffer()
         yield SerialHost(cast(_Serial, port))
     finally:
         port.close()

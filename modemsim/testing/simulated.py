@@ -98,8 +98,10 @@ async def play_transcript(transcript: Transcript, options: Options) -> Result:
         seconds = loop.time() - started
     finally:
         await simulation.stop()
-    if problems and failure is None:
-        failure = Failure(transcript.steps[-1], f"the simulator failed inside: {problems[0]}")
+    if problems:
+        inside = f"the simulator failed inside: {problems[0]}"
+        failure = failure or Failure(transcript.steps[-1], "every step held")
+        failure = dataclasses.replace(failure, problem=f"{failure.problem}; {inside}")
     return Result(transcript, options.seed, seconds, failure, tuple(player.log))
 
 

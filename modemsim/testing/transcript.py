@@ -20,7 +20,14 @@ The format:
 | `*` | an action or a check (`modemsim.testing.actions`) |
 
 A window stands after two blanks: `  @ 0.5s..6s` (not before, not after, counted from the step before) or
-`  @ 6s` (0 s..6 s; for quiet and for waiting actions: how long).
+`  @ 6s` (0 s..6 s; for quiet and for waiting actions: how long). Without one a line of an open command, its
+final result included, has the command's maximum response time, any other line 30 s (URC_WINDOW), quiet 2 s. A
+window begins at the step before: a host line when it is sent, a module line when its last character arrived,
+quiet and actions when they end.
+
+A file whose leading `*` lines hold `power on` starts with a module without power, every other one with a
+module that has booted and attached and whose lines so far are forgotten. The echo of host lines is skipped
+unless it is expected. Without `*` lines (other than `* wait 2s`) a file also plays against a real module.
 """
 
 from __future__ import annotations
@@ -126,6 +133,7 @@ class _Draft:
     captured: set[str] = field(default_factory=set)
 
     def fail(self, number: int, problem: str) -> TranscriptError:
+        """The error for a line of this file."""
         return TranscriptError(f"{self.name}:{number}: {problem}")
 
 

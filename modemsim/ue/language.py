@@ -1,11 +1,28 @@
-"""Profile data -> what the AT language needs to know: dialect and error table."""
+"""Profile data -> what the AT language needs to know: commands, dialect and error table."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from modemsim.at.catalogue import Catalogue
 from modemsim.at.dialect import Dialect
 from modemsim.at.result import ErrorGroup, ErrorTable
 from modemsim.at.wordings import CME_TEXTS
 from modemsim.profile import ErrorNumbers, Errors, Profile
+
+
+@dataclass(frozen=True)
+class Language:
+    """What one module type speaks; holds no state, so all modules of a profile share one."""
+
+    catalogue: Catalogue
+    dialect: Dialect
+    errors: ErrorTable
+
+    @classmethod
+    def of(cls, profile: Profile, catalogue: Catalogue) -> Language:
+        """The language of a profile with these commands."""
+        return cls(catalogue, dialect(profile), error_table(profile.errors))
 
 
 def dialect(profile: Profile) -> Dialect:

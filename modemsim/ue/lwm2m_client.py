@@ -64,6 +64,7 @@ def tuning(table: Lwm2m, coverage_level: int) -> Tuning:
         ack_timeout=times[coverage_level] if isinstance(times, tuple) else times,
         ack_random_factor=table.ack_random_factor,
         max_retransmit=table.max_retransmit,
+        nstart=table.nstart,
     )
 
 

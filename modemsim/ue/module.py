@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from modemsim.at.catalogue import Catalogue
 from modemsim.at.template import render
 from modemsim.at.urc import frame
 from modemsim.clock import Calendar
@@ -25,7 +24,7 @@ from modemsim.ue.cloud import CloudSession
 from modemsim.ue.downlinks import Delivery, Downlinks
 from modemsim.ue.enrolment import Enrolment
 from modemsim.ue.identity import Identity
-from modemsim.ue.language import dialect, error_table
+from modemsim.ue.language import Language
 from modemsim.ue.line_rate import LineRate
 from modemsim.ue.lwm2m_client import make_client, tuning
 from modemsim.ue.nvm import Nvm
@@ -66,7 +65,7 @@ class Ue:
     def __init__(
         self,
         profile: Profile,
-        catalogue: Catalogue,
+        language: Language,
         *,
         serial: SerialLine,
         network: Network,
@@ -78,7 +77,7 @@ class Ue:
         state: Path | None = None,
     ) -> None:
         self.profile = profile
-        self.catalogue = catalogue
+        self.catalogue = language.catalogue
         self.serial = serial
         self.network = network
         self.routes = routes
@@ -102,9 +101,9 @@ class Ue:
         )
         self.terminal = Terminal(
             serial,
-            catalogue=catalogue,
-            errors=error_table(profile.errors),
-            dialect=dialect(profile),
+            catalogue=language.catalogue,
+            errors=language.errors,
+            dialect=language.dialect,
             settings=self.settings,
             ue=self,
             timing=self.timing,

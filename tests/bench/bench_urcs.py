@@ -19,7 +19,9 @@ async def _measure(rounds: int) -> list[float]:
     simulation = Simulation(Options("bc260y", overrides=("serial.pacing=false", "timing.command=0s")))
     port = MemoryPort()
     await simulation.start(port)
-    await asyncio.sleep(5)
+    while simulation.ue.radio.ip is None:
+        await asyncio.sleep(0.2)
+    await asyncio.sleep(1)
     seen: list[float] = []
     port.heard = lambda data: seen.append(loop.time())
     errors = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import re
@@ -102,6 +103,30 @@ def test_a_job_without_a_terminal(run: Run, tmp_path: Path) -> None:
     assert {"at", "power", "serial"} <= {record["layer"] for record in records}
 
 
+def test_a_transcript_on_a_serial_port(run: Run, tmp_path: Path) -> None:
+    link = tmp_path / "module"
+    process = run(*QUICK, "--link", link)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if b"+IP: " in line:
+            break
+    transcript = tmp_path / "t.at"
+    text = '# It answers.\nprofile: bc260y\nsource: ITU-T V.250\n> AT+CGPADDR?\n< +CGPADDR: 0,"{ip=ip}"\n'
+    transcript.write_text(text + "< OK\n* wait 50ms\n> AT\n< OK\n! quiet  @ 100ms\n")
+
+    def play() -> subprocess.CompletedProcess[str]:
+        command = [*PROGRAM, "play", str(transcript), "--port", str(link)]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, check=False)
+
+    played = play()
+    assert (played.returncode, played.stderr) == (0, "")
+    assert played.stdout.startswith(f"pass  {transcript}  (")
+    transcript.write_text(text + "< ERROR\n")
+    played = play()
+    assert played.returncode == 1
+    assert "t.at:6: expected 'ERROR' after line 5, but 'OK' came" in played.stdout
+
+
 def test_a_person_at_a_terminal(tmp_path: Path) -> None:
     link = tmp_path / "module"
     command = [*PROGRAM, "run", "bc260y", *QUICK, "--link", str(link)]
@@ -128,10 +153,10 @@ def test_tcp_and_an_output_nobody_reads(run: Run) -> None:
     host, number = line_with(process, "port").split()[1].split(":")
     with socket.create_connection((host, int(number)), LIMIT) as connection:
         file = connection.makefile("rwb")
-        for _ in range(1500):
-            file.write(b"AT\r")
+        for _ in range(80):
+            file.write(b"AT+" + b"X" * 1000 + b"\r")
             file.flush()
-            while file.readline() != b"OK\r\n":
+            while file.readline() != b"ERROR\r\n":
                 pass
     process.send_signal(signal.SIGINT)
     assert process.wait(STOP_LIMIT) == 0
@@ -161,6 +186,19 @@ def test_closed_standard_streams(tmp_path: Path) -> None:
         time.sleep(0.02)
     process.terminate()
     assert process.wait(STOP_LIMIT) == 0
+
+
+def test_off_loopback_there_is_always_a_token(run: Run, tmp_path: Path) -> None:
+    process = run("--link", tmp_path / "m", "--control", "0.0.0.0:0")
+    number = int(line_with(process, "control").rpartition(":")[2])
+    token = line_with(process, "token").split()[1]
+    assert len(token) >= 32
+    for headers, status in (({}, 401), ({"Authorization": f"Bearer {token}"}, 200)):
+        connection = http.client.HTTPConnection("127.0.0.1", number, timeout=LIMIT)
+        connection.request("GET", "/api/v1/module", headers=headers)
+        assert connection.getresponse().status == status
+        connection.close()
+    ends(process, signal.SIGHUP)
 
 
 def test_the_control_api_through_ctl(run: Run, tmp_path: Path) -> None:
@@ -203,3 +241,22 @@ def test_the_control_api_through_ctl(run: Run, tmp_path: Path) -> None:
     ends(process, signal.SIGTERM)
     followed.communicate(timeout=STOP_LIMIT)
     assert followed.returncode == 0
+
+
+def test_an_interrupt_ends_a_run_whose_shell_ignores_it(tmp_path: Path) -> None:
+    """A shell script starts background jobs with SIGINT ignored."""
+    link = tmp_path / "module"
+    command = f"trap '' INT; exec {' '.join(PROGRAM)} run bc260y --link {link}"
+    process = subprocess.Popen(
+        ["sh", "-c", command], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + LIMIT
+        while not link.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(STOP_LIMIT) == 0
+    finally:
+        process.kill()
+        process.wait()

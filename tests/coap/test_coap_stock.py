@@ -212,6 +212,7 @@ async def test_an_acknowledged_request_without_answer_is_never_given_up(stock: S
     stock.wire.deliver(datagram(ACK, 0, mid))
     await asyncio.sleep(100_000)
     assert not request.response.done()
+    request.response.cancel()
 
 
 def test_a_token_longer_than_eight_octets_is_accepted() -> None:

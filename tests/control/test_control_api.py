@@ -115,6 +115,7 @@ def test_platforms_devices_and_uplinks() -> None:
     async def use(client: httpx.AsyncClient, simulation: FakeSimulation) -> None:
         answer = await client.get("/api/v1/platforms")
         assert answer.json() == [{"name": "ct-iot", "address": "127.0.0.1:40001", "devices": 1}]
+        heard = simulation.platforms["ct-iot"].store["8627"].last_heard
         answer = await client.get("/api/v1/platforms/ct-iot/devices")
         assert answer.json() == [
             {
@@ -125,12 +126,26 @@ def test_platforms_devices_and_uplinks() -> None:
                 "address": "127.0.0.1:5000",
                 "objects": ["/1/0", "/19/0"],
                 "observed": True,
+                "last_heard": heard,
             }
         ]
         answer = await client.get(f"{DEVICE}/uplinks")
         assert answer.json() == [
             {"time": 12.5, "path": "/19/0/0", "payload_hex": "00454C4C4F", "type": "CON", "message_id": 4711}
         ]
+
+    with_api(use)
+
+
+def test_a_device_is_made_known_and_deleted() -> None:
+    async def use(client: httpx.AsyncClient, simulation: FakeSimulation) -> None:
+        new = "/api/v1/platforms/ct-iot/devices/4711"
+        answer = await client.put(new)
+        assert (answer.status_code, answer.json()["registered"]) == (200, False)
+        assert "4711" in simulation.platforms["ct-iot"].store
+        assert (await client.delete(new)).status_code == 204
+        assert "4711" not in simulation.platforms["ct-iot"].store
+        assert (await client.delete(new)).status_code == 404
 
     with_api(use)
 
@@ -287,6 +302,9 @@ def test_the_description() -> None:
             "POST /api/v1/platforms/{name}/devices/{endpoint}/downlinks",
             "GET /api/v1/platforms/{name}/devices/{endpoint}/downlinks/{id}",
             "POST /api/v1/platforms/{name}/devices/{endpoint}/forget",
+            "PUT /api/v1/platforms/{name}/devices/{endpoint}",
+            "DELETE /api/v1/platforms/{name}/devices/{endpoint}",
+            "GET /api/v1/network",
             "PATCH /api/v1/network",
             "GET /api/v1/trace",
         }

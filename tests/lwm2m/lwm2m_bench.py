@@ -206,12 +206,16 @@ def on_bench(
     def decorate(test: Test) -> Callable[[], None]:
         async def main() -> None:
             bench = Bench(policy=replace(Policy(links=LINKS), **policy), lifetime=lifetime, extra=extra)
+            problems: list[Any] = []
+            asyncio.get_running_loop().set_exception_handler(lambda loop, context: problems.append(context))
             await test(bench)
             bench.close()
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             assert asyncio.all_tasks() == {asyncio.current_task()}
             assert [h for h in asyncio.get_running_loop()._scheduled if not h.cancelled()] == []
+            del bench
+            assert problems == []
 
         def wrapper() -> None:
             run(main(), virtual=True)

@@ -339,6 +339,34 @@ def test_a_request_in_the_same_burst_as_the_registration_answer_is_served() -> N
     run(main(), virtual=True)
 
 
+def test_a_request_that_overtakes_the_registration_answer_is_asked_again() -> None:
+    """On the air datagrams overtake each other: an early Observe is not refused but goes unanswered."""
+
+    async def main() -> None:
+        bench = Bench()
+        socket = bench.server.socket
+        answers: list[bytes] = []
+        observe = b"\x41\x01\x77\x77\x09\x60\x52" + b"19\x010\x010\x61\x2a"
+
+        def early(data: bytes, sender: tuple[str, int]) -> None:
+            if data[1] != POST:
+                answers.append(data)
+                return
+            loop = asyncio.get_running_loop()
+            socket.send(observe, sender)
+            loop.call_later(1, socket.send, b"\x64\x41" + data[2:8] + b"\x82rd\x04" + b"5a3f", sender)
+            loop.call_later(2, socket.send, observe, sender)
+
+        socket.receiver = early
+        assert await bench.client.register()
+        assert answers == []
+        await asyncio.sleep(2)
+        assert answers == [b"\x61\x45\x77\x77\x09\x60\x61\x2a\xff\x00"]
+        bench.close()
+
+    run(main(), virtual=True)
+
+
 @on_bench()
 async def test_two_clients_of_one_tree_one_after_the_other(bench: Bench) -> None:
     await bench.registered()

@@ -132,69 +132,6 @@ def test_refused_read(path: str, accept: int | None, code: str) -> None:
     scenario()
 
 
-@on_bench()
-async def test_discover(bench: Bench) -> None:
-    server = await bench.registered()
-    assert await server.get("/5", LINK) == (
-        "2.05",
-        LINK,
-        b"</5>,</5/0>,</5/0/0>,</5/0/1>,</5/0/2>,</5/0/3>,</5/0/5>,</5/0/8>;dim=1,</5/0/9>",
-    )
-    assert await server.attributes("/4", "pmin=10", "pmax=60") == "2.04"
-    assert await server.attributes("/4/0", "pmax=120") == "2.04"
-    assert await server.attributes("/4/0/2", "gt=-70", "lt=-110.5", "st=3") == "2.04"
-    assert (await server.get("/4", LINK))[2] == (
-        b"</4>;pmin=10;pmax=60,</4/0>;pmax=120,</4/0/0>,</4/0/1>;dim=1,</4/0/2>;gt=-70;lt=-110.5;st=3,"
-        b"</4/0/4>;dim=1,</4/0/7>;dim=1,</4/0/8>,</4/0/9>,</4/0/10>"
-    )
-    assert (await server.get("/4/0", LINK))[2].startswith(b"</4/0>;pmax=120,</4/0/0>,")
-    shown = (await server.get("/4/0/2", LINK))[2]
-    assert shown == b"</4/0/2>;pmin=10;pmax=120;gt=-70;lt=-110.5;st=3"
-    assert (await server.get("/4/0/4", LINK))[2] == b"</4/0/4>;pmin=10;pmax=120;dim=1"
-
-
-@pytest.mark.parametrize(
-    ("path", "queries", "code"),
-    [
-        ("/4/0/2", ("pmin=5", "pmax=5"), "2.04"),
-        ("/4/0/2", ("pmin",), "2.04"),
-        ("/4/0/2", ("gt=",), "2.04"),
-        ("/3/0/13", ("st=60",), "2.04"),
-        ("/4/0/2", ("pmin=6", "pmax=5"), "4.00"),
-        ("/4/0/2", ("pmin=-1",), "4.00"),
-        ("/4/0/2", ("pmin=1.5",), "4.00"),
-        ("/4/0/2", ("gt=abc",), "4.00"),
-        ("/4/0/2", ("gt=nan",), "4.00"),
-        ("/4/0/2", ("st=0",), "4.00"),
-        ("/4/0/2", ("gt=1", "lt=1"), "4.00"),
-        ("/4/0/2", ("gt=10", "lt=1", "st=5"), "4.00"),
-        ("/4/0/2", ("color=red",), "4.00"),
-        ("/4/0/2", ("dim=3",), "4.00"),
-        ("/4/0", ("gt=1",), "4.00"),
-        ("/3/0/0", ("lt=1",), "4.00"),
-        ("/4/0/77", ("pmin=1",), "4.04"),
-        ("/19/0/0", ("pmin=1",), "4.01"),
-        ("/0/0", ("pmin=1",), "4.01"),
-    ],
-)
-def test_write_attributes(path: str, queries: tuple[str, ...], code: str) -> None:
-    @on_bench()
-    async def scenario(bench: Bench) -> None:
-        assert await (await bench.registered()).attributes(path, *queries) == code
-
-    scenario()
-
-
-@on_bench()
-async def test_attributes_of_levels_may_not_contradict_and_wrong_ones_change_nothing(bench: Bench) -> None:
-    server = await bench.registered()
-    assert await server.attributes("/4", "pmax=60") == "2.04"
-    assert await server.attributes("/4/0/2", "pmin=61") == "4.00"
-    assert (await server.get("/4/0/2", LINK))[2] == b"</4/0/2>;pmax=60"
-    answer = await server.ask(PUT, "/4/0/2", b"1", uri_query=("pmin=1",))
-    assert code_of(answer) == "4.00"
-
-
 @pytest.mark.parametrize(
     ("path", "content_format", "payload", "resource", "value"),
     [

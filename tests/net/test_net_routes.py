@@ -65,7 +65,7 @@ def test_offline_keeps_platforms_and_declared_routes() -> None:
     assert routes.real(("180.101.147.115", 5683)) == CT
     assert routes.real(("8.8.8.8", 53)) == ("127.0.0.1", 5353)
     assert routes.real(("8.8.8.8", 54)) is None
-    assert routes.real(("127.0.0.1", 9)) is None
+    assert routes.real(("127.0.0.1", 9)) == ("127.0.0.1", 9)
     assert routes.local_only
     assert not Routes(BUILTIN).local_only
     assert not Routes({}, [(("8.8.8.8", 53), ("9.9.9.9", 53))], offline=True).local_only
