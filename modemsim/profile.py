@@ -56,6 +56,8 @@ class Serial(_Table):
     baud: int
     receive_buffer: int = 3136
     pacing: bool = True
+    rate: str = "+IPR.rate"
+    """Setting with the rate in force after a start."""
 
 
 class DialectTable(_Table):
@@ -122,9 +124,14 @@ class Errors(_Table):
 
 
 class BootStep(_Table):
-    """One line of the boot chain: printed `after` its delay, counted from the step before."""
+    """One line of the boot chain: printed `after` its delay, counted from the step before.
+
+    {cause} in the line is the profile's word (words.boot_cause) for why the module started. `noise`: at most
+    so many bytes that the boot ROM sends at another rate come first.
+    """
 
     after: str
+    noise: int = 0
     line: str | None = None
     when: Literal["always", "sim", "no_sim"] = "always"
     quirk: str | None = None
@@ -192,6 +199,8 @@ class Lwm2m(_Table):
     keep_on_failed_update: bool = False
     disable: bool = False
     observe_answer_hex: str = ""
+    observe_format: int = 42
+    """Content format of the answer to the Observe of the data resource."""
     notify_observe_option: bool = True
     ack_timeout: float | tuple[float, float, float] = (2.0, 6.0, 10.0)
     """One value, or one for each coverage level."""
@@ -202,7 +211,7 @@ class Lwm2m(_Table):
 
 
 class AccessTable(_Table):
-    """Which settings steer the access network, and the number of the default bearer."""
+    """Which settings steer the search for a network, and the number of the default bearer."""
 
     bands: str | None = "+QBAND.bands"
     """Setting with the bands that are searched; without it all are."""
@@ -211,6 +220,10 @@ class AccessTable(_Table):
     apn: str | None = None
     """Setting with the access point name the module asks for; without one, or empty, the network's."""
     default_cid: int = 0
+    autoconnect: str | None = None
+    """Setting that lets the module switch its radio on and attach by itself; else it always does."""
+    channel: str | None = None
+    """Setting with the only channel (EARFCN) that is used, -1 for any; else any."""
 
 
 class CloudTable(_Table):
@@ -220,6 +233,16 @@ class CloudTable(_Table):
     """Setting with the way downlink data reaches the host (0 store, 1 at once, 2 announce); else at once."""
     lifetime: str | None = None
     """Setting with the lifetime of a registration in seconds; else the default of [lwm2m]."""
+    switch: str | None = None
+    """Setting that says who registers: 0 the host, 1 the module by itself, 2 nobody; else the host."""
+    servers: tuple[str, ...] = ()
+    """Settings with a stored server ([host, port] or []); the first one that is set counts."""
+    security: str | None = None
+    """Setting that asks for a secured connection when it is not 0."""
+    endpoint: str | None = None
+    """Setting with the endpoint name; else, or when empty, the IMEI."""
+    binding: str | None = None
+    """Setting with the binding mode (1: U, 2: UQ); else that of [lwm2m]."""
 
 
 class Profile(_Table):

@@ -214,6 +214,24 @@ class Endpoint:
         observation.sent(self._messages.send_message(message, lambda: observation.failed(reset())))
         return observation
 
+    def withdraw(self, observation: Observation) -> Observation:
+        """Tell the peer that a resource is observed no longer: Observe 1 with the same token (RFC 7641 3.6).
+
+        The result carries the answer; the observation given is over at once.
+        """
+        asked = observation.request
+        observation.active = False
+        message = Message(code=asked.code, uri_path=asked.opt.uri_path)
+        message.token = asked.token
+        message.remote = asked.remote
+        message.opt.observe = 1
+        key = (message.token, message.remote)
+        cancelled = Observation(message, lambda late: None, lambda: _drop(self._observations, key))
+        self._observations[key] = cancelled
+        reset = error.MessageError
+        cancelled.sent(self._messages.send_message(message, lambda: cancelled.failed(reset())))
+        return cancelled
+
     def close(self) -> None:
         """Forget everything at once without a word to anybody, and close the socket.
 

@@ -22,6 +22,10 @@ FAMILIES = (
     "simcom_coap",
     "ctiot_simcom",
     "aep_simcom",
+    "neul",
+    "neul_network",
+    "neul_statistics",
+    "ctiot_neul",
 )
 """Modules of this package; a profile names the ones its module speaks, a later one going first."""
 

@@ -138,6 +138,17 @@ class Platform:
             session.forget_observation()
         self.emit("forgotten", endpoint=endpoint)
 
+    def cancel(self, endpoint: str) -> None:
+        """End the observation of a device in good order; raises KeyError for an unknown endpoint."""
+        session = self._registrar.session_of(self.store[endpoint])
+        if session is None or session.observation is None or self._endpoint is None:
+            return
+        self._endpoint.withdraw(session.observation)
+        session.observation = None
+        session.device.observed = False
+        session.queue.close()
+        self.emit("cancelled", endpoint=endpoint, path=self.style.observe)
+
     def refuse(self, endpoint: str, code: Code | None) -> None:
         """Answer every registration, update and deregistration of the endpoint with `code` from now on.
 

@@ -285,6 +285,12 @@ async def platform_forget(stage: Stage, limit: float | None) -> None:
     _platform(stage).forget(_endpoint(stage))
 
 
+@_action("platform cancel")
+async def platform_cancel(stage: Stage, limit: float | None) -> None:
+    """End the platform's observation in good order, so that the module knows."""
+    _platform(stage).cancel(_endpoint(stage))
+
+
 @_action("platform down")
 async def platform_down(stage: Stage, limit: float | None) -> None:
     """Make every built-in platform silent, as if its host was gone."""

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from modemsim.at.template import render
+from modemsim.at.urc import frame
 from modemsim.clock import Calendar
 from modemsim.net import Address
 from modemsim.net.bearer import Bearer
@@ -20,15 +22,19 @@ from modemsim.trace import Trace
 from modemsim.ue.access import Access, registration_fields
 from modemsim.ue.cloud import CloudSession
 from modemsim.ue.downlinks import Delivery, Downlinks
+from modemsim.ue.enrolment import Enrolment
 from modemsim.ue.identity import Identity
 from modemsim.ue.language import Language
+from modemsim.ue.line_rate import LineRate
 from modemsim.ue.lwm2m_client import make_client, tuning
 from modemsim.ue.nvm import Nvm
-from modemsim.ue.power import Power, PowerEvent, next_state
+from modemsim.ue.power import Power, PowerEvent, boot_noise, next_state
 from modemsim.ue.raw_coap import RawCoap
 from modemsim.ue.service import Service
 from modemsim.ue.settings import Settings
+from modemsim.ue.statistics import AirTime
 from modemsim.ue.terminal import Terminal
+from modemsim.ue.uplinks import Uplinks
 from modemsim.ue.urcs import UrcSources
 from modemsim.ue.usim import SimState, Usim
 
@@ -118,11 +124,16 @@ class Ue:
         self.delivery: Callable[[], Delivery] = lambda: Delivery(
             self.settings.get(profile.cloud.delivery) if profile.cloud.delivery else Delivery.DIRECT
         )
+        self.enrolment = Enrolment(self, profile.cloud)
+        self.uplinks = Uplinks(self)
+        self.line_rate = LineRate(self)
+        self.air_time = AirTime()
         self.urcs = UrcSources(profile.urcs, self.settings, self._print_urc, profile.words, self.in_force)
         self.state = Power.OFF
         self._tasks: set[asyncio.Task[Any]] = set()
         self._boot_task: asyncio.Task[None] | None = None
         self._boot_lifetime: int | None = None
+        self._boot_cause = PowerEvent.SWITCH_ON.value
         self._early = bytearray()
         self._autobaud = False
         self._rssi_index: int | None = None
@@ -146,9 +157,16 @@ class Ue:
         if ip is not None:
             self.access.bearer_up()
             self.cloud.address_changed(ip)
+            self.enrolment.bearer_up()
         else:
             self.cloud.address_lost()
+            if self.quirk("report_fails_with_bearer"):
+                self.cloud.bearer_lost()
         return {**values, "up": ip is not None}
+
+    def _on_rrc(self, values: dict[str, Any]) -> dict[str, Any]:
+        self.air_time.connected(bool(values["mode"]))
+        return values
 
     def _on_nitz(self, values: dict[str, Any]) -> dict[str, Any]:
         zone = values["zone_quarters"]
@@ -226,13 +244,14 @@ class Ue:
         lifetime: int | None = None,
         service: Service | None = None,
         retries: Callable[[], int] = lambda: 0,
+        binding: str | None = None,
     ) -> None:
         """Start to register with the platform at `server`; without a `name` the IMEI is the endpoint name."""
         assert self.radio.ip is not None
         endpoint = name or self.identity.imei
         seconds = self.lifetime if lifetime is None else lifetime
         self.cloud.open(
-            lambda hear: make_client(self, server, endpoint, seconds, hear, service),
+            lambda hear: make_client(self, server, endpoint, seconds, hear, service, binding),
             server,
             self.radio.ip,
             service,
@@ -259,7 +278,7 @@ class Ue:
 
     async def _reboot(self) -> None:
         await asyncio.sleep(self.timing.draw("reboot"))
-        self.power("reset")
+        self.power("reset", cause="platform")
 
     @property
     def uplinks_waiting(self) -> int:
@@ -267,19 +286,23 @@ class Ue:
         return self.bearer.waiting
 
     def apply_rate(self) -> None:
-        """Bring the rate of AT+IPR into force; 0 is that of the host."""
-        self.serial.baud = self.settings.get("+IPR.rate") or self.serial.baud
+        """Bring the rate that the host has chosen into force; 0 is that of the host itself."""
+        self.serial.baud = self.settings.get(self.profile.serial.rate) or self.serial.baud
 
     # ------------------------------------------------------------ power
 
-    def power(self, action: str) -> None:
-        """Switch on or off, reset, or cut the supply; raises ValueError for anything else."""
+    def power(self, action: str, *, cause: str | None = None) -> None:
+        """Switch on or off, reset, or cut the supply; raises ValueError for anything else.
+
+        `cause`: why, where it is neither key nor supply ("command", "platform"); the boot chain may tell it.
+        """
         event = PowerEvent(action)
         following = next_state(self.state, event)
         self.trace.emit("power", action, before=self.state.value, after=(following or self.state).value)
         if following is None:
             return
         self.state = following
+        self._boot_cause = cause or event.value
         if event is PowerEvent.SWITCH_OFF:
             self._stop_tasks()
             self._boot_task = asyncio.get_running_loop().create_task(self._switch_off())
@@ -298,6 +321,9 @@ class Ue:
         self.bearer.close()
         self.raw_coap.clear()
         self.downlinks.clear()
+        self.uplinks.clear()
+        self.line_rate.stop()
+        self.air_time = AirTime()
         self.serial.powered = False
 
     def _stop_tasks(self) -> None:
@@ -320,6 +346,7 @@ class Ue:
     def _power_up(self) -> None:
         """What is so from the first instant: stored settings, the serial line, a calendar at its epoch."""
         self.settings.restart()
+        self.enrolment.restart()
         self._boot_lifetime = self.settings.get(self.profile.cloud.lifetime or "")
         self.apply_rate()
         self._autobaud = self.settings.get("+IPR.rate") == 0
@@ -351,7 +378,19 @@ class Ue:
         if step.action == "at_ready":
             self.terminal.start()
             self.serial.receiver(bytes(self._early))
+        if step.noise:
+            self.serial.send(boot_noise(self.timing.stream("boot_noise"), step.noise))
         if step.line is not None:
-            self._print_urc(step.line)
+            self._print_boot_line(step.line)
         if step.action == "radio_on":
             self.access.start()
+
+    def _print_boot_line(self, template: str) -> None:
+        """A line of the boot chain; before the terminal works it goes straight to the serial line."""
+        words = self.profile.words.get("boot_cause", {})
+        line = render(template, {"cause": words.get(self._boot_cause)})
+        if self.terminal.running:
+            self._print_urc(line)
+        else:
+            self.serial.send(frame(line))
+            self.trace.emit("at", "urc", line=line)

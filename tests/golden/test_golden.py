@@ -21,6 +21,8 @@ WITH_MANY_SEEDS = (
     "sim7020/cloud_note_6_1_3.at",
     "sim7020/network_4_1.at",
     "sim7020/network_4_2.at",
+    "bc35/guide_3_2.at",
+    "bc35/bc95_field_log.at",
 )
 """The dialogues of the vendors' guides, which hosts follow to the letter."""
 
