@@ -15,6 +15,7 @@ from modemsim.coap.blockwise import BlockTransfers
 from modemsim.coap.endpoint import Address, DatagramSocket, Endpoint, MessageEvent, Tuning
 from modemsim.lwm2m import content
 from modemsim.lwm2m.attributes import AttributeStore
+from modemsim.lwm2m.hosted import HostedRequests, ResourceValue, encode
 from modemsim.lwm2m.model import Path
 from modemsim.lwm2m.observations import Observations
 from modemsim.lwm2m.policy import Policy
@@ -48,8 +49,9 @@ class Client:
 
     `publish` hears of everything the module may have to tell its host: "lwm2m.state" (state, reason),
     "lwm2m.updated" (automatic), "lwm2m.update_failed" (reason), "lwm2m.observed" (path, active, cause),
-    "lwm2m.report" (path, message_id, outcome, confirmable), "lwm2m.written" (path, value, message_id) and
-    "lwm2m.executed" (path, arguments). `lifetime` is in seconds; 0: none is told and nothing is updated.
+    "lwm2m.report" (path, message_id, outcome, confirmable), "lwm2m.written" (path, value, message_id),
+    "lwm2m.executed" (path, arguments), and what `HostedRequests` publishes. `lifetime` is in seconds; 0: none
+    is told and nothing is updated. `update_id` is the message id of the update sent last.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Client:
         self.lifetime = lifetime
         self.binding = policy.binding
         self.state = ClientState.IDLE
+        self.update_id: int | None = None
         self._location: tuple[str, ...] | None = None
         self._objects = objects
         self._policy = policy
@@ -82,8 +85,17 @@ class Client:
         self._attributes = AttributeStore()
         blocks = BlockTransfers(self._loop.time)
         self._observations = Observations(objects, self._attributes, blocks, policy, publish)
+        self.hosted = HostedRequests(self._observations, blocks, publish)
         site = DeviceManagement(
-            objects, self._observations, self._attributes, blocks, policy, publish, self._admits
+            objects,
+            self._observations,
+            self._attributes,
+            blocks,
+            policy,
+            publish,
+            self._admits,
+            self.hosted,
+            lambda: self.tuning.exchange_lifetime,
         )
         self._endpoint = Endpoint(
             socket,
@@ -184,6 +196,21 @@ class Client:
         """
         return self._observations.notify(path, payload, confirmable=confirmable, rai=rai)
 
+    def notify_values(
+        self, path: Path, given: tuple[ResourceValue, ...], *, confirmable: bool, rai: int
+    ) -> int:
+        """Send values of the host as a notification of an instance or resource, as `notify` does.
+
+        Where only the instance is observed, a resource is told as a record of it.
+        """
+        observed = next((path[:length] for length in (3, 2) if self.observed(path[:length])), None)
+        if observed is None:
+            raise LookupError(f"/{'/'.join(map(str, path))} is not observed")
+        payload, content_format = encode(observed, given, self._observations.accepts(observed))
+        return self._observations.notify(
+            observed, payload, confirmable=confirmable, rai=rai, content_format=content_format
+        )
+
     def changed(self, path: Path) -> None:
         """Say that a value at or below a path changed: whoever observes it is told as its attributes ask."""
         self._observations.changed(path)
@@ -200,6 +227,9 @@ class Client:
 
     def _message_event(self, event: MessageEvent) -> None:
         self._observations.happened(event)
+        if event.kind == "rx" and self.tuning.empty_ack_delay is not None:
+            return  # a repetition of what was acknowledged already is nobody's business
+        self.hosted.happened(event)
 
     def _payload(self) -> bytes:
         links = self._objects.registration_links(self._policy.links)
@@ -236,6 +266,7 @@ class Client:
         self._location = None
         self._observations.clear()
         self._attributes.clear()
+        self.hosted.clear()
 
     async def _update(self, lifetime: int | None, binding: str | None, *, automatic: bool) -> bool:
         if not self._is(ClientState.REGISTERED):
@@ -250,6 +281,7 @@ class Client:
             changes.append(f"b={binding}")
         message.opt.uri_query = changes
         outcome = await self._ask(message)
+        self.update_id = message.mid
         if not self._is(ClientState.REGISTERED) or self._location != location:
             return False
         if outcome.has(CHANGED):
@@ -272,7 +304,7 @@ class Client:
 
     def _plan_update(self) -> None:
         self._cancel_timer()
-        if self.lifetime:
+        if self.lifetime and self._policy.automatic_update:
             delay = self.lifetime * self._policy.update_at
             self._timer = self._loop.call_later(delay, self._spawn_update, True)
 

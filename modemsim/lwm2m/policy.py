@@ -24,6 +24,8 @@ class Policy:
     """Whether a lifetime other than 0 is told as `lt`."""
     update_at: float = 0.9
     """When the registration is updated by itself, as a fraction of the lifetime."""
+    automatic_update: bool = True
+    """Whether the registration is updated by itself at all."""
     reregister_on_failed_update: bool = True
     """Whether a refused or unanswered update leads to a new registration."""
     data_path: Path = (19, 0, 0)
