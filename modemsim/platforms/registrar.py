@@ -10,6 +10,7 @@ from typing import Protocol
 from aiocoap import Code
 
 from modemsim.platforms.downlinks import DownlinkQueue
+from modemsim.platforms.endpoint_name import device_key
 from modemsim.platforms.registration import Changes, Refused, Registration, parse_register, parse_update
 from modemsim.platforms.session import Session
 from modemsim.platforms.store import Address, Device, DeviceStore
@@ -58,9 +59,9 @@ class Registrar:
     def refuse(self, endpoint: str, code: Code | None) -> None:
         """Answer registrations and updates of the endpoint with `code`; None: no longer."""
         if code is None:
-            self._refusals.pop(endpoint, None)
+            self._refusals.pop(device_key(endpoint), None)
         else:
-            self._refusals[endpoint] = code
+            self._refusals[device_key(endpoint)] = code
 
     def resume(self) -> None:
         """Watch the lifetimes again after `suspend`; those that are over meanwhile end at once."""
@@ -155,8 +156,9 @@ class Registrar:
         return device
 
     def _check_refusal(self, endpoint: str) -> None:
-        if endpoint in self._refusals:
-            raise Refused(self._refusals[endpoint], "refused on request", endpoint)
+        code = self._refusals.get(device_key(endpoint))
+        if code is not None:
+            raise Refused(code, "refused on request", endpoint)
 
     def _session(self, location: str) -> Session:
         session = self._sessions.get(location)
@@ -176,6 +178,7 @@ class Registrar:
 
 def _enrol(device: Device, registration: Registration, session: Session, sender: Address) -> None:
     device.registered = True
+    device.registered_as = registration.endpoint
     device.registered_at = asyncio.get_running_loop().time()
     device.location = session.location
     device.address = sender

@@ -30,6 +30,8 @@ class PlatformStyle:
     default_lifetime: int = 86400
     unknown_device: Code = Code.FORBIDDEN
     missing_endpoint: Code = Code.FORBIDDEN
+    service_codec: bool = False
+    """Whether payloads are those of `aep_codec`, so that commands have task ids and responses."""
     attempts: int = 2
     queue_window: float = 2.0
 
@@ -45,4 +47,5 @@ AEP = PlatformStyle(
     name="aep",
     title="China Telecom AEP (CTWing)",
     source="BC260Y CT guide 1.1, 4.2",
+    service_codec=True,
 )
