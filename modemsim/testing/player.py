@@ -231,7 +231,7 @@ class Player:
                 return line
             self._arrived.clear()
             left = deadline() + ROUNDING - self._loop.time()
-            if left <= 0:
+            if left <= ROUNDING / 2:  # the clock may stand a hair before the deadline and not move on
                 return None
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._arrived.wait(), left)
