@@ -22,6 +22,8 @@ OPERATORS: Mapping[str, tuple[str, str]] = {
 AUTOMATIC, MANUAL, DEREGISTER = 0, 1, 2
 CONTEXTS = "+CGDCONT.contexts"
 BANDS = "+QBAND.bands"
+LOCK = "cell_lock"
+"""Setting with channel and physical id of the one cell a module may use; empty or missing: any."""
 
 
 class Access:
@@ -68,7 +70,7 @@ class Access:
                 "stat": self._radio.emm.stat,
                 "tac": self._network.tac if known else None,
                 "ci": self._network.cell_id if known else None,
-                "act": 9 if known else None,
+                "act": self._radio.act if known else None,
                 "reject": self._radio.reject,
             }
         )
@@ -129,8 +131,11 @@ class Access:
         self._switch_on()
 
     def _switch_on(self) -> None:
-        in_band = self._network.band in self._settings.get(BANDS)
-        if in_band and self._settings.get("+COPS.mode") != DEREGISTER:
+        bands = self._settings.get(BANDS)
+        in_band = bands is None or self._network.band in bands
+        lock = self._settings.get(LOCK) or [self._network.earfcn, self._network.pci]
+        allowed = in_band and lock == [self._network.earfcn, self._network.pci]
+        if allowed and self._settings.get("+COPS.mode") != DEREGISTER:
             self._radio.switch_on()
 
     # ------------------------------------------------------------ bearer contexts
@@ -157,6 +162,7 @@ def registration_fields(values: Mapping[str, Any]) -> dict[str, Any]:
         "stat": values["stat"],
         "tac": None if tac is None else f"{tac:04X}",
         "ci": None if ci is None else f"{ci:08X}",
+        "ci_short": None if ci is None else f"{ci:X}",
         "act": values["act"],
         "cause_type": None if reject is None else 0,
         "cause": reject,

@@ -60,16 +60,23 @@ def tuning(table: Lwm2m, coverage_level: int) -> Tuning:
 
 def object_tree(ue: Ue, server: Address) -> ObjectTree:
     """Objects 0, 1, 3, 4, 5 and 19 with the present figures of the module."""
-    host, port = server
     return ObjectTree(
+        *standard_objects(ue, server),
+        objects.appdata_uplink(),
+        objects.appdata_downlink(lambda payload: None),
+    )
+
+
+def standard_objects(ue: Ue, server: Address) -> list[ObjectInstance]:
+    """Objects 0, 1, 3, 4 and 5, which every device has."""
+    host, port = server
+    return [
         objects.security(f"coap://{host}:{port}"),
         objects.server(),
         _device(ue),
         _connectivity(ue),
         objects.firmware(),
-        objects.appdata_uplink(),
-        objects.appdata_downlink(lambda payload: None),
-    )
+    ]
 
 
 def _device(ue: Ue) -> ObjectInstance:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from modemsim.net import Address
 from modemsim.net.bearer import Bearer
 from modemsim.net.routes import Routes
 from modemsim.profile import BootStep, Profile
+from modemsim.radio.emm import Emm
 from modemsim.radio.network import Network
 from modemsim.radio.radio import Radio
 from modemsim.timing import Timing
@@ -21,13 +22,16 @@ from modemsim.trace import Trace
 from modemsim.ue.access import Access, registration_fields
 from modemsim.ue.cloud import CloudSession
 from modemsim.ue.downlinks import Delivery, Downlinks
+from modemsim.ue.hosted_session import HostedSession
 from modemsim.ue.identity import Identity
 from modemsim.ue.language import dialect, error_table
 from modemsim.ue.lwm2m_client import make_client, tuning
 from modemsim.ue.nvm import Nvm
+from modemsim.ue.pdp import PdpContexts
 from modemsim.ue.power import Power, PowerEvent, next_state
 from modemsim.ue.settings import Settings
 from modemsim.ue.terminal import Terminal
+from modemsim.ue.urc_output import UrcGate
 from modemsim.ue.urcs import UrcSources
 from modemsim.ue.usim import SimState, Usim
 
@@ -36,6 +40,10 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 EPOCH_ZONE = 8
 """The zone it shows then, in quarters of an hour."""
+
+
+_CARD = {SimState.READY: "sim", SimState.ABSENT: "no_sim"}
+"""What a step of the boot chain calls a state of the USIM; any other one is "pin"."""
 
 
 class SerialLine(Protocol):
@@ -83,9 +91,12 @@ class Ue:
         self.nvm = Nvm(state, profile.name, trace)
         self.settings = Settings(profile.settings, self.nvm)
         self.calendar = Calendar(EPOCH, EPOCH_ZONE)
-        self.radio = Radio(network, self._readable_imsi, self.timing, self.publish, trace)
+        self.radio = Radio(network, self._readable_imsi, self.timing, self.publish, trace,
+                           profile.radio.act, profile.radio.resource_blocks)  # fmt: skip
         self.access = Access(self.radio, network, self.settings, self.timing, self.spawn)
         self.bearer = Bearer(self.radio, routes, self.timing, trace)
+        self.pdp = PdpContexts(self.radio, self.settings, self.timing, self.publish)
+        self.hosted = HostedSession(self)
         self.downlinks = Downlinks(
             self.limit("downlink_messages"), self.limit("downlink_bytes"), self.publish
         )
@@ -108,7 +119,11 @@ class Ue:
         self.delivery: Callable[[], Delivery] = lambda: Delivery(
             self.settings.get(profile.cloud.delivery) if profile.cloud.delivery else Delivery.DIRECT
         )
-        self.urcs = UrcSources(profile.urcs, self.settings, self._print_urc)
+        self.urc_gate = UrcGate(profile.urc_output, self.settings, self._print_urc, trace)
+        self.urcs = UrcSources(profile.urcs, self.settings, self.urc_gate.send)
+        self.settings.on_change = self.urc_gate.changed
+        self.ready = 0
+        self._rssi = self.radio.signal().rssi_index
         self.state = Power.OFF
         self._tasks: set[asyncio.Task[Any]] = set()
         self._boot_task: asyncio.Task[None] | None = None
@@ -133,7 +148,12 @@ class Ue:
         ip = values["ip"]
         if ip is not None:
             self.cloud.address_changed(ip)
+        self.pdp.connection_changed(ip)
         return {**values, "up": ip is not None}
+
+    def _on_pdp(self, values: dict[str, Any]) -> dict[str, Any]:
+        self.hosted.connection_changed(values["up"])
+        return values
 
     def _on_nitz(self, values: dict[str, Any]) -> dict[str, Any]:
         zone = values["zone_quarters"]
@@ -144,9 +164,15 @@ class Ue:
     def _network_changed(self) -> None:
         if self.cloud.client is not None:
             self.cloud.client.tuning = tuning(self.profile.lwm2m, self.network.coverage_level)
+        signal = self.radio.signal()
+        if self.state is Power.ON and signal.rssi_index != self._rssi:
+            self._rssi = signal.rssi_index
+            self.publish("signal", rssi=signal.rssi_index, ber=signal.ber)
 
     def _sim_changed(self, state: SimState) -> None:
         self.publish("sim", state=state.value)
+        if state is SimState.READY and self.radio.emm is Emm.LIMITED:
+            self.radio.start_attach()
 
     def _print_urc(self, line: str, in_command: bool) -> None:
         self.terminal.urc(line, in_command=in_command)
@@ -238,11 +264,13 @@ class Ue:
     def _halt(self) -> None:
         """Everything stops where it is, as when the supply is gone."""
         self.cloud.drop()
+        self.hosted.drop()
         self._stop_tasks()
         self.terminal.stop()
         self.radio.kill()
         self.bearer.close()
         self.downlinks.clear()
+        self.urc_gate.clear()
         self.serial.powered = False
 
     def _stop_tasks(self) -> None:
@@ -268,17 +296,28 @@ class Ue:
         self._boot_lifetime = self.settings.get(self.profile.cloud.lifetime or "")
         self.apply_rate()
         self.calendar = Calendar(EPOCH, EPOCH_ZONE)
+        self.pdp.restart()
+        self.usim.power_up()
+        self.ready = 0
         self.serial.powered = True
         self._early = bytearray()
         self.serial.receiver = self._keep_early
 
     async def _boot(self) -> None:
         """Run the boot chain of the profile."""
-        for step in self.profile.boot.sequence:
-            await asyncio.sleep(self.timing.draw(step.after))
-            self._boot_step(step)
+        await self._steps(self.profile.boot.sequence)
         self.state = next_state(self.state, PowerEvent.BOOTED) or self.state
         self.trace.emit("power", "booted")
+
+    async def _steps(self, steps: Iterable[BootStep]) -> None:
+        for step in steps:
+            await asyncio.sleep(self.timing.draw(step.after))
+            self._boot_step(step)
+
+    def radio_back(self) -> None:
+        """Tell what a module tells again when the host has switched its radio on."""
+        self.ready = 0
+        self.spawn(self._steps(self.profile.boot.radio_on))
 
     def _keep_early(self, data: bytes) -> None:
         """Input before the module takes commands: it waits or is lost, as the profile says."""
@@ -290,12 +329,13 @@ class Ue:
             self.trace.emit("at", "too_early", lost=len(data) - room)
 
     def _boot_step(self, step: BootStep) -> None:
-        if step.when != "always" and (step.when == "sim") != self.usim.ready:
+        if step.when not in ("always", _CARD.get(self.usim.state, "pin")):
             return
         if step.action == "at_ready":
             self.terminal.start()
             self.serial.receiver(bytes(self._early))
+        self.ready |= step.ready
         if step.line is not None:
-            self.terminal.urc(step.line)
+            self.urc_gate.send(step.line)
         if step.action == "radio_on":
             self.access.start()

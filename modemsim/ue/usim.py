@@ -26,6 +26,10 @@ class Usim:
     pin: str = "1234"
     puk: str = "12345678"
     pin_tries: int = 3
+    pin_required: bool = False
+    """Whether the PIN is asked for at power-on (AT+CLCK)."""
+    card: object = field(default=None, repr=False)
+    """What answers APDUs, made when the first one comes."""
     on_change: Callable[[SimState], None] = field(default=lambda state: None, repr=False)
 
     @property
@@ -47,6 +51,23 @@ class Usim:
         self.pin_tries = 3
         self.change(SimState.READY)
         return True
+
+    def require_pin(self, required: bool, code: str) -> bool:
+        """Have the PIN asked for at power-on, or no longer; False for a wrong PIN (the third blocks it)."""
+        if code != self.pin:
+            self.pin_tries -= 1
+            if self.pin_tries == 0:
+                self.change(SimState.PUK)
+            return False
+        self.pin_tries = 3
+        self.pin_required = required
+        return True
+
+    def power_up(self) -> None:
+        """The card starts with the module."""
+        self.card = None
+        if self.state is SimState.READY and self.pin_required:
+            self.state = SimState.PIN
 
     def change(self, state: SimState) -> None:
         """Insert, remove, lock or unlock the card."""
