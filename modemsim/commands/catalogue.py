@@ -11,7 +11,17 @@ from modemsim.at.catalogue import Catalogue
 from modemsim.at.command import Command, Entry
 from modemsim.profile import CommandEntry, Profile, ProfileError
 
-FAMILIES = ("v250", "ts27007", "quectel", "ctiot")
+FAMILIES = (
+    "v250",
+    "ts27007",
+    "quectel",
+    "ctiot",
+    "ec800e",
+    "ec800e_network",
+    "usim_quectel",
+    "pdp_quectel",
+    "lwm2m_quectel",
+)
 """Modules of this package; a profile names the ones its module speaks, a later one going first."""
 
 
