@@ -300,8 +300,10 @@ class _ValueAnswer(_Answer):
             return
         try:
             value = resource_value(resource_id, type, length, content)
-            complete = ue.hosted.series[self.name].add(message_id, index, value)
+            series = f"{self.name} {message_id}"
+            complete = ue.hosted.series[series].add(message_id, index, value)
             if complete is not None:
+                del ue.hosted.series[series]
                 ue.hosted.answer(message_id, Code.CONTENT, complete)
         except ValueError:
             raise Refusal("bad_value") from None

@@ -215,5 +215,5 @@ class Qdsim(Command):
         ue.settings.set("+QDSIM.slot", slot)
         before = ue.access.functionality
         await ue.access.set_functionality(0)
-        ue.usim.change(SimState.ABSENT if slot else SimState.READY)
+        ue.usim.use_slot(bool(slot))
         await ue.access.set_functionality(before)

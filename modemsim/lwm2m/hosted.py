@@ -178,7 +178,7 @@ class HostedRequests:
         if event.kind == "tx" and (message.mtype is ACK or message.mtype is not CON):
             self._publish("lwm2m.answered", request=answered, outcome="sent")
         elif event.kind in ("ack", "rst", "timeout"):
-            if event.kind != "ack":
+            if event.kind != "ack" and answered.asked is Asked.OBSERVE and not answered.cancel:
                 self._observations.lost(answered.path)
             self._publish("lwm2m.answered", request=answered, outcome=event.kind)
 

@@ -208,7 +208,6 @@ class HostedSession:
         self._forget_client()
         self.objects.clear()
         self.buffer.clear()
-        self.series.clear()
         self.server = None
         self._registering = self._lost = False
 
@@ -317,6 +316,7 @@ class HostedSession:
             self.client.close()
             self.client = None
         self._automatic.clear()
+        self.series.clear()
 
     def _make_client(self, config: ServerConfig, server: Address) -> Client:
         ue = self._ue
