@@ -40,6 +40,7 @@ def create_app(simulation: Simulation, token: str | None = None) -> FastAPI:
     router = APIRouter(prefix=PREFIX, dependencies=[Depends(_guard(token))], responses=_ERRORS)
     _module_routes(router, simulation)
     _platform_routes(router, simulation)
+    _owner_routes(router, simulation)
     _downlink_routes(router, simulation)
     _air_routes(router, simulation)
     _trace_routes(router, follower)
@@ -151,6 +152,8 @@ def _platform_routes(router: APIRouter, simulation: Simulation) -> None:
             for uplink in _device(simulation, name, endpoint).uplinks
         ]
 
+
+def _owner_routes(router: APIRouter, simulation: Simulation) -> None:
     @router.patch("/platforms/{name}/devices/{endpoint}")
     async def change(name: str, endpoint: str, request: models.DeviceChanges) -> models.DeviceSummary:
         """Change what the owner of a device sets in the platform's console."""
