@@ -39,6 +39,8 @@ class Tuning:
     max_retransmit: int = 4
     nstart: int = 1
     """Confirmable messages to one peer that may wait for their acknowledgement at the same time."""
+    empty_ack_delay: float | None = EMPTY_ACK_DELAY
+    """When a request that is still worked on is acknowledged by itself; None: never, its response does it."""
 
     @property
     def max_transmit_wait(self) -> float:
@@ -172,7 +174,7 @@ class MessageLayer:
         if message.code.is_response() and self._acknowledge_with(message):
             return None
         message.mtype = self._type_of(message)
-        message.mid = self._next_message_id()
+        message.mid = self.next_message_id()
         exchange = _Exchange(message, message.encode(), monitor)
         lane = self._lanes.setdefault(message.remote, _Lane())
         if lane.waiting or (message.mtype is CON and lane.active >= self.tuning.nstart):
@@ -202,7 +204,8 @@ class MessageLayer:
             reliability = message.request is None or message.request.mtype is not NON
         return CON if reliability else NON
 
-    def _next_message_id(self) -> int:
+    def next_message_id(self) -> int:
+        """The id of the next message; one that is taken is not used again for long."""
         self._message_id = (self._message_id + 1) & 0xFFFF
         return self._message_id
 
@@ -373,7 +376,11 @@ class MessageLayer:
         key = (request.remote, request.token)
         if key in self._unanswered:
             self._unanswered.pop(key)[1].cancel()
-        timer = self._loop.call_later(min(EMPTY_ACK_DELAY, self.tuning.ack_timeout), self._late, key)
+        delay = self.tuning.empty_ack_delay
+        if delay is None:
+            timer = self._loop.call_later(self.tuning.exchange_lifetime, self._unanswered.pop, key, None)
+        else:
+            timer = self._loop.call_later(min(delay, self.tuning.ack_timeout), self._late, key)
         self._unanswered[key] = (request.mid, timer)
 
     def _late(self, key: tuple[Peer, bytes]) -> None:

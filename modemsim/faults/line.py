@@ -55,7 +55,7 @@ def duplicate(simulation: Simulation, of: str, match: str, gap: float, times: in
     return put_rule(simulation, Rule(line_faults.duplicated(gap), of, match, times))
 
 
-@declare("corrupt", of=OF, match=MATCH, at=FaultParameter(read_number, "which byte; below 0: from the end", 2),
+@declare("corrupt", of=OF, match=MATCH, at=FaultParameter(read_number, "which; below 0: from the end", 2),
         byte=FaultParameter(read_byte, "what it becomes, two hex digits", 0xFF), times=TIMES)  # fmt: skip
 def corrupt(simulation: Simulation, of: str, match: str, at: int, byte: int, times: int | None) -> End:
     """One byte of what the module sends is another one."""

@@ -63,5 +63,6 @@ def registration_lost(simulation: Simulation, seconds: float) -> End:
 @declare("address_changed")
 def address_changed(simulation: Simulation) -> End:
     """The network gives the module another address, and the platform sees it come from another port."""
-    simulation.ue.radio.renumber()
+    if simulation.ue.radio.ip is not None:
+        simulation.ue.radio.renumber()
     return over

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from modemsim.platforms.downlinks import Downlink
+from modemsim.platforms.names import device_id
 
 Address = tuple[str, int]
 
@@ -27,15 +28,19 @@ class Device:
     """One device as the console shows it; `registered` is LwM2M registration, never network attachment.
 
     Instants are loop seconds, `lifetime` is in seconds (0: without end), `location` is the id below /rd while
-    registered. `address` and the other facts of a registration keep their last values after it has ended;
-    they are None until the first one. `downlinks` are all commands so far, by id.
+    registered; `registered_as` is the endpoint name in the form that it registered with. A device that its
+    owner declared `power_saving` is sent to as one in queue mode. `address` and the other facts of a
+    registration keep their last values after it has ended; they are None until the first one. `downlinks` are
+    all commands so far, by id.
     """
 
     endpoint: str
     registered: bool = False
+    registered_as: str | None = None
     lifetime: int | None = None
     binding: str | None = None
     queue_mode: bool = False
+    power_saving: bool = False
     version: str | None = None
     address: Address | None = None
     objects: list[str] = field(default_factory=list)
@@ -48,7 +53,10 @@ class Device:
 
 
 class DeviceStore:
-    """The devices of one platform, by endpoint name; a strict store admits provisioned devices only."""
+    """The devices of one platform, by endpoint name in any of its forms.
+
+    A strict store admits provisioned devices only. A device keeps the name it was first known by.
+    """
 
     def __init__(self, *, strict: bool = False) -> None:
         self.strict = strict
@@ -56,10 +64,10 @@ class DeviceStore:
         self._devices: dict[str, Device] = {}
 
     def __getitem__(self, endpoint: str) -> Device:
-        return self._devices[endpoint]
+        return self._devices[device_id(endpoint)]
 
     def __contains__(self, endpoint: object) -> bool:
-        return endpoint in self._devices
+        return isinstance(endpoint, str) and device_id(endpoint) in self._devices
 
     def __iter__(self) -> Iterator[Device]:
         return iter(tuple(self._devices.values()))
@@ -69,14 +77,14 @@ class DeviceStore:
 
     def provision(self, endpoint: str) -> Device:
         """Create the device as its owner would in the console; an existing one is returned unchanged."""
-        return self._devices.setdefault(endpoint, Device(endpoint))
+        return self._devices.setdefault(device_id(endpoint), Device(endpoint))
 
     def admit(self, endpoint: str) -> Device | None:
         """The device that wants to register; None when the store is strict and does not know it."""
-        return self._devices.get(endpoint) if self.strict else self.provision(endpoint)
+        return self._devices.get(device_id(endpoint)) if self.strict else self.provision(endpoint)
 
     def remove(self, endpoint: str) -> None:
         """Delete the device and end its registration; raises KeyError for an unknown endpoint."""
-        device = self._devices.pop(endpoint)
+        device = self._devices.pop(device_id(endpoint))
         if self.on_remove is not None:
             self.on_remove(device)

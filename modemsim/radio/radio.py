@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable
 from ipaddress import IPv4Address
 
@@ -55,11 +56,17 @@ class Radio:
         timing: Timing,
         publish: Callable[..., None],
         trace: Trace,
+        act: int = ACT_NB_IOT,
+        resource_blocks: int = 1,
     ) -> None:
         self.network = network
+        self.act = act
         self.emm = Emm.OFF
         self.ip: str | None = None
         self.backed_off = False
+        self.full_search = False
+        """No channel is remembered: the next search goes through all of them (delay "full_search")."""
+        self._width = round(10 * math.log10(resource_blocks))
         self._imsi = imsi
         self._timing = timing
         self._publish = publish
@@ -114,14 +121,17 @@ class Radio:
         """Attached, and the air carries something at this moment."""
         return self.attached and not self.network.outage
 
-    def switch_on(self) -> None:
-        """AT+CFUN=1: search, attach, get an address; without a USIM only limited service."""
+    def switch_on(self, *, attach: bool = True) -> None:
+        """AT+CFUN=1: search, attach (unless told not to), get an address; without a USIM limited service."""
         if self.emm is not Emm.OFF:
             return
         self._leave_network = self.network.listen(self._network_changed)
         self._outage = self.network.outage
         if self._imsi() is None:
             self._enter(EmmEvent.SWITCH_ON_WITHOUT_SIM)
+            return
+        if not attach:
+            self._enter(EmmEvent.SWITCH_ON_WITHOUT_ATTACH)
             return
         self._enter(EmmEvent.SWITCH_ON)
         self._search()
@@ -182,10 +192,9 @@ class Radio:
             self._update_due()
 
     def renumber(self) -> None:
-        """Get another address on the bearer that stands, as after a new context by the network."""
-        if self.ip is not None:
-            self._new_address()
-            self._pdn_changed()
+        """Get another address on the bearer that stands."""
+        self._new_address()
+        self._pdn_changed()
 
     def activity(self, rai: int = 0, *, downlink: bool = False, lasting: float = 0.0) -> None:
         """Data goes either way for `lasting` seconds: restarts the inactivity timer behind it.
@@ -207,13 +216,17 @@ class Radio:
 
     def signal(self) -> Signal:
         """The figures of this instant for CSQ, CESQ and cell reports."""
-        return measured(self.network) if self.emm.camped and not self.network.outage else Signal()
+        listening = self.emm.camped and not self.network.outage
+        return measured(self.network, self._width) if listening else Signal()
 
     def _search(self) -> None:
         if self.network.outage:
             return  # `_network_changed` goes on from here
         total = self._by_level("attach")
         signalling = min(self._by_level("rrc_setup"), total)
+        if self.full_search:
+            self.full_search = False
+            total += self._timing.draw("full_search")
         self._later(total - signalling, lambda: self._cell_found(signalling))
 
     def _cell_found(self, signalling: float) -> None:
@@ -334,7 +347,7 @@ class Radio:
             return
         event = "emm.timers" if report == self._reported else "emm"
         self._reported, self._reported_saving = report, saving
-        act = ACT_NB_IOT if self.attached else None
+        act = self.act if self.attached else None
         self._publish(event, stat=self.emm.stat, tac=tac, ci=ci, act=act, reject=cause, saving=self.saving)
 
     def _rrc_changed(self, state: Rrc) -> None:

@@ -47,9 +47,9 @@ def rsrq_index(rsrq: float) -> int:
     return max(0, min(34, math.floor(rsrq * 2) + 40))
 
 
-def measured(cell: Network) -> Signal:
-    """The figures a module measures of the cell it is on."""
-    rssi = cell.rsrp - cell.rsrq
+def measured(cell: Network, width: int) -> Signal:
+    """The figures a module measures of the cell it is on; `width` in dB is that of its resource blocks."""
+    rssi = cell.rsrp - cell.rsrq + width
     return Signal(
         rssi_index=rssi_index(rssi),
         ber=0,

@@ -1,14 +1,21 @@
-"""The machinery behind the `*` lines of a transcript: what an action is, and how a line finds its own."""
+"""The table of what `*` lines of transcripts can do, and the words that its entries are made of."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from modemsim.timing import parse_duration
+
 if TYPE_CHECKING:
     from modemsim.platforms.downlinks import Downlink
+    from modemsim.platforms.questions import Question
     from modemsim.simulation import Simulation
+
+LOOK_STEP = 0.05
+"""Seconds between two looks at a state that is waited for."""
 
 
 class ActionFailed(Exception):
@@ -17,10 +24,11 @@ class ActionFailed(Exception):
 
 @dataclass
 class Stage:
-    """What actions work on: the simulation, and the downlink command sent last."""
+    """What actions work on: the simulation, the downlink command and the question sent last."""
 
     simulation: Simulation
     downlink: Downlink | None = None
+    question: Question | None = None
 
 
 @dataclass(frozen=True)
@@ -84,29 +92,62 @@ ACTIONS: list[Action] = []
 def find(text: str) -> Call:
     """The action a `*` line names; raises ValueError with what could have been meant."""
     words = text.split()
-    for action in ACTIONS:
-        if action.rest and words[: len(action.words)] == list(action.words):
-            return Call(action, (action.parameters[0].read(text.partition(" ")[2]),))
-    same = [action for action in ACTIONS if words[: len(action.words)] == list(action.words)]
-    for action in same:
+    for entry in ACTIONS:
+        if entry.rest and words[: len(entry.words)] == list(entry.words):
+            return Call(entry, (entry.parameters[0].read(text.partition(" ")[2]),))
+    same = [entry for entry in ACTIONS if words[: len(entry.words)] == list(entry.words)]
+    for entry in same:
         try:
-            return Call(action, action.arguments(words))
+            return Call(entry, entry.arguments(words))
         except ValueError:
             continue
     if same:
         raise ValueError(f"cannot read the action {text!r}; write {' or '.join(repr(a.usage) for a in same)}")
-    near = [action for action in ACTIONS if words[:1] == [action.words[0]]] or ACTIONS
-    known = sorted({" ".join(action.words) for action in near})
+    near = [entry for entry in ACTIONS if words[:1] == [entry.words[0]]] or ACTIONS
+    known = sorted({" ".join(entry.words) for entry in near})
     raise ValueError(f"there is no action {text!r}; there are {', '.join(known)}")
 
 
-def declare(
+def action(
     words: str, *parameters: Parameter, simulation_only: bool = True, rest: bool = False
 ) -> Callable[..., Any]:
     """Declare a coroutine function as an action."""
 
-    def keep(function: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    def declare(function: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
         ACTIONS.append(Action(tuple(words.split()), parameters, function, simulation_only, rest))
         return function
 
-    return keep
+    return declare
+
+
+def one_of(**values: Any) -> Parameter:
+    """A parameter that is one of these words."""
+
+    def read(word: str) -> Any:
+        if word not in values:
+            raise ValueError(word)
+        return values[word]
+
+    return Parameter("|".join(values), read)
+
+
+def words_of(*words: str, optional: bool = False) -> Parameter:
+    """A parameter that is one of these words as it stands."""
+    parameter = one_of(**{word: word for word in words})
+    return Parameter(parameter.shows, parameter.read, optional)
+
+
+SWITCH = one_of(on=True, off=False)
+HEX = Parameter("HEX", bytes.fromhex)
+COUNT = Parameter("N", lambda word: int(word) if word.isdecimal() else int("no number"))
+DURATION = Parameter("5s", parse_duration)
+
+
+async def until(holds: Callable[[], bool], limit: float, problem: Callable[[], str]) -> None:
+    """Look again and again until `holds`; raises ActionFailed with `problem` after `limit` seconds."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + limit
+    while not holds():
+        if loop.time() >= deadline:
+            raise ActionFailed(problem())
+        await asyncio.sleep(min(LOOK_STEP, max(deadline - loop.time(), LOOK_STEP / 10)))

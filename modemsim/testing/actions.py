@@ -7,14 +7,27 @@ check looks once and a waiting action gives up after WAIT_LIMIT. All times are s
 from __future__ import annotations
 
 import asyncio
-import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from modemsim.faults import FAULTS
-from modemsim.testing.action_table import ACTIONS, Action, ActionFailed, Call, Parameter, Stage, declare, find
-from modemsim.timing import parse_duration
+from modemsim.testing.action_table import (
+    ACTIONS,
+    Action,
+    ActionFailed,
+    Call,
+    Parameter,
+    Stage,
+    find,
+)
+from modemsim.testing.action_table import COUNT as _COUNT
+from modemsim.testing.action_table import DURATION as _DURATION
+from modemsim.testing.action_table import HEX as _HEX
+from modemsim.testing.action_table import SWITCH as _SWITCH
+from modemsim.testing.action_table import action as _action
+from modemsim.testing.action_table import one_of as _one_of
+from modemsim.testing.action_table import until as _until
+from modemsim.testing.action_table import words_of as _words
 
 if TYPE_CHECKING:
     from modemsim.platforms.base import Platform
@@ -25,24 +38,16 @@ __all__ = ["ACTIONS", "Action", "ActionFailed", "Call", "Stage", "find", "lookup
 
 WAIT_LIMIT = 300.0
 """Seconds after which `* wait attached` and its like give up when the line has no window."""
-LOOK_STEP = 0.05
-"""Seconds between two looks at a state that is waited for."""
 
 
-def _one_of(**values: Any) -> Parameter:
-    """A parameter that is one of these words."""
-
-    def read(word: str) -> Any:
-        if word not in values:
-            raise ValueError(word)
-        return values[word]
-
-    return Parameter("|".join(values), read)
-
-
-def _words(*words: str, optional: bool = False) -> Parameter:
-    parameter = _one_of(**{word: word for word in words})
-    return Parameter(parameter.shows, parameter.read, optional)
+def lookup(status: Mapping[str, Any], key: str) -> str:
+    """The value of a dotted key of `Simulation.status()` as a transcript writes it; raises ActionFailed."""
+    value: Any = status
+    for part in key.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            raise ActionFailed(f"the status has no {key!r}")
+        value = value[part]
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 def _code(word: str) -> int | None:
@@ -55,48 +60,10 @@ def _code(word: str) -> int | None:
     return int(kind) << 5 | int(detail)
 
 
-def _fault(text: str) -> tuple[str, dict[str, str]]:
-    """Name and parameters of a fault, each NAME=VALUE with shell quotes where needed; checked at once."""
-    name, *rest = shlex.split(text) or [""]
-    if name == "clear" and not rest:
-        return name, {}
-    parameters = dict(word.partition("=")[::2] for word in rest)
-    if name not in FAULTS:
-        raise ValueError(f"there is no fault {name!r}; there are {', '.join(FAULTS)}")
-    FAULTS[name].values(parameters)
-    return name, parameters
-
-
 def _fraction(word: str) -> float:
     if not 0 <= float(word) <= 1:
         raise ValueError(word)
     return float(word)
-
-
-_SWITCH = _one_of(on=True, off=False)
-_HEX = Parameter("HEX", bytes.fromhex)
-_COUNT = Parameter("N", lambda word: int(word) if word.isdecimal() else int("no number"))
-_DURATION = Parameter("5s", parse_duration)
-
-
-async def _until(holds: Callable[[], bool], limit: float, problem: Callable[[], str]) -> None:
-    """Look again and again until `holds`; raises ActionFailed with `problem` after `limit` seconds."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + limit
-    while not holds():
-        if loop.time() >= deadline:
-            raise ActionFailed(problem())
-        await asyncio.sleep(min(LOOK_STEP, max(deadline - loop.time(), LOOK_STEP / 10)))
-
-
-def lookup(status: Mapping[str, Any], key: str) -> str:
-    """The value of a dotted key of `Simulation.status()` as a transcript writes it; raises ActionFailed."""
-    value: Any = status
-    for part in key.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            raise ActionFailed(f"the status has no {key!r}")
-        value = value[part]
-    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 STATES: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -110,19 +77,19 @@ STATES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 """What `* wait STATE` waits for: a key of the status and the values that mean the state."""
 
 
-@declare("power", _words("on", "off", "reset", "cut"))
+@_action("power", _words("on", "off", "reset", "cut"))
 async def power(stage: Stage, limit: float | None, action: str) -> None:
     """Press the module's power key: on, orderly off, reset, or cut the supply."""
     await stage.simulation.power(action)
 
 
-@declare("wait", _DURATION, simulation_only=False)
+@_action("wait", _DURATION, simulation_only=False)
 async def wait(stage: Stage | None, limit: float | None, seconds: float) -> None:
     """Let time pass; lines that come meanwhile are kept for the steps below."""
     await asyncio.sleep(seconds)
 
 
-@declare("wait", _words(*STATES))
+@_action("wait", _words(*STATES))
 async def wait_for(stage: Stage, limit: float | None, state: str) -> None:
     """Wait until the module is attached, registered, observed, idle (RRC), in PSM or in deep sleep."""
     key, values = STATES[state]
@@ -137,56 +104,34 @@ async def wait_for(stage: Stage, limit: float | None, state: str) -> None:
     )
 
 
-@declare("wake")
-async def wake(stage: Stage, limit: float | None) -> None:
-    """Pull the pin that wakes a sleeping chip (PSM_EINT, PWRKEY, DTR: whatever the module has)."""
-    stage.simulation.wake()
-
-
-@declare("sim", _one_of(remove=False, insert=True))
+@_action("sim", _one_of(remove=False, insert=True))
 async def sim(stage: Stage, limit: float | None, present: bool) -> None:
     """Take the USIM out, or put it in."""
     stage.simulation.sim_present(present)
 
 
-@declare("network outage", _SWITCH)
+@_action("network outage", _SWITCH)
 async def network_outage(stage: Stage, limit: float | None, on: bool) -> None:
     """Begin or end an outage of the cell: nothing passes."""
     stage.simulation.network.patch(outage=on)
 
 
-@declare("network coverage", _one_of(**{"0": 0, "1": 1, "2": 2}))
+@_action("network coverage", _one_of(**{"0": 0, "1": 1, "2": 2}))
 async def network_coverage(stage: Stage, limit: float | None, level: int) -> None:
     """Move the module to a coverage enhancement level."""
     stage.simulation.network.patch(coverage_level=level)
 
 
-@declare("network loss", Parameter("0.5", _fraction))
+@_action("network loss", Parameter("0.5", _fraction))
 async def network_loss(stage: Stage, limit: float | None, loss: float) -> None:
     """Lose this share of the datagrams, 0 to 1."""
     stage.simulation.network.patch(loss=loss)
 
 
-@declare("network congested", _SWITCH)
+@_action("network congested", _SWITCH)
 async def network_congested(stage: Stage, limit: float | None, on: bool) -> None:
     """Let the network refuse connections for congestion, or stop doing so."""
     stage.simulation.network.patch(congested=on)
-
-
-@declare("network", _words("psm", "edrx", "keeps_downlinks"), _SWITCH)
-async def network_saving(stage: Stage, limit: float | None, value: str, on: bool) -> None:
-    """Let the network grant PSM, grant eDRX, or keep what comes for a module in PSM; or not."""
-    stage.simulation.network.patch(**{value: on})
-
-
-@declare("fault", Parameter("NAME [KEY=VALUE]...|clear", _fault), rest=True)
-async def fault(stage: Stage, limit: float | None, wanted: tuple[str, dict[str, str]]) -> None:
-    """Begin a fault of the list in faults.md, or end all."""
-    name, parameters = wanted
-    if name == "clear":
-        stage.simulation.faults.clear()
-    else:
-        stage.simulation.faults.begin(name, parameters)
 
 
 def _endpoint(stage: Stage) -> str:
@@ -218,47 +163,59 @@ def _set_down(stage: Stage, down: bool) -> None:
         platform.down = down
 
 
-@declare("platform send", _HEX)
+@_action("platform send", _HEX)
 async def platform_send(stage: Stage, limit: float | None, payload: bytes) -> None:
     """Send a downlink command with this payload to the module."""
     stage.downlink = _platform(stage).downlink(_endpoint(stage), payload)
 
 
-@declare("platform forget")
+@_action("platform forget")
 async def platform_forget(stage: Stage, limit: float | None) -> None:
     """Drop the platform's observation, so that the next notification is answered with RST."""
     _platform(stage).forget(_endpoint(stage))
 
 
-@declare("platform down")
+@_action("platform cancel")
+async def platform_cancel(stage: Stage, limit: float | None) -> None:
+    """End the platform's observation in good order, so that the module knows."""
+    _platform(stage).cancel(_endpoint(stage))
+
+
+@_action("platform down")
 async def platform_down(stage: Stage, limit: float | None) -> None:
     """Make every built-in platform silent, as if its host was gone."""
     _set_down(stage, True)
 
 
-@declare("platform up")
+@_action("platform up")
 async def platform_up(stage: Stage, limit: float | None) -> None:
     """Let the built-in platforms answer again."""
     _set_down(stage, False)
 
 
-@declare("platform observe", _SWITCH)
+@_action("platform observe", _SWITCH)
 async def platform_observe(stage: Stage, limit: float | None, on: bool) -> None:
     """Let the platforms observe what registers from now on, or leave it unobserved."""
     for platform in stage.simulation.platforms.values():
         platform.observes = on
 
 
-@declare("platform refuse", Parameter("4.03|off", _code))
+@_action("platform refuse", Parameter("4.03|off", _code))
 async def platform_refuse(stage: Stage, limit: float | None, code: int | None) -> None:
-    """Answer the module's registrations and updates with this CoAP error code from now on, or no longer."""
+    """Answer all the module asks about its registration with this CoAP error code, or no longer."""
     from aiocoap import Code
 
     for platform in stage.simulation.platforms.values():
         platform.refuse(_endpoint(stage), None if code is None else Code(code))
 
 
-@declare("platform uplinks", _COUNT)
+@_action("platform disable", _DURATION)
+async def platform_disable(stage: Stage, limit: float | None, seconds: float) -> None:
+    """Send the module away for this time by executing Disable of object 1."""
+    _platform(stage).disable(_endpoint(stage), int(seconds))
+
+
+@_action("platform uplinks", _COUNT)
 async def platform_uplinks(stage: Stage, limit: float | None, count: int) -> None:
     """Check that the platform holds this number of uplinks of the module."""
 
@@ -268,7 +225,7 @@ async def platform_uplinks(stage: Stage, limit: float | None, count: int) -> Non
     await _until(lambda: held() == count, limit or 0.0, lambda: f"the platform holds {held()} uplinks")
 
 
-@declare("platform last", _HEX, _words("CON", "NON", optional=True))
+@_action("platform last", _HEX, _words("CON", "NON", optional=True))
 async def platform_last(stage: Stage, limit: float | None, payload: bytes, kind: str | None = None) -> None:
     """Check payload, and if given type, of the newest uplink at the platform."""
 
@@ -287,7 +244,7 @@ async def platform_last(stage: Stage, limit: float | None, payload: bytes, kind:
     await _until(holds, limit or 0.0, problem)
 
 
-@declare("platform downlink", _words("delivered", "failed", "queued", "sent"))
+@_action("platform downlink", _words("delivered", "completed", "failed", "queued", "sent"))
 async def platform_downlink(stage: Stage, limit: float | None, state: str) -> None:
     """Check what became of the downlink command sent last."""
     downlink = stage.downlink
@@ -300,7 +257,7 @@ def _downlink_problem(downlink: Downlink) -> str:
     return f"the downlink command is {downlink.state}" + (f" ({downlink.reason})" if downlink.reason else "")
 
 
-@declare("check", Parameter("KEY", str), Parameter("VALUE", str))
+@_action("check", Parameter("KEY", str), Parameter("VALUE", str))
 async def check(stage: Stage, limit: float | None, key: str, value: str) -> None:
     """Check a dotted key of the simulation's status, for example `check lwm2m.state observed`."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from modemsim.profile_power import PsmTable
+from modemsim.profile.power import PsmTable
 from modemsim.radio import timers
 from modemsim.radio.psm import Saving
 from modemsim.ue.settings import Settings

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from modemsim.profile_power import Depth, SleepTable
+from modemsim.profile.power import Depth, SleepTable
 
 if TYPE_CHECKING:
     from modemsim.ue.module import Ue

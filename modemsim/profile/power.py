@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
 
-from modemsim.profile_base import Table
+from modemsim.profile.base import Table
 from modemsim.timing import parse_duration
 
 Seconds = Annotated[float, BeforeValidator(lambda value: parse_duration(str(value)))]
