@@ -29,17 +29,27 @@ class PsmTable(Table):
     """Setting with the eDRX cycle as four bits."""
     window: str | None = None
     """Setting with the paging time window as four bits."""
+    release: str | None = None
+    """Setting that makes the module ask for early release of the signalling connection (1: on)."""
+    release_after: str | None = None
+    """Setting with the seconds without data after which it does."""
 
 
 class SleepTable(Table):
     """How the chip sleeps. Deep sleep needs PSM (or a radio that is off) and nothing under way."""
 
-    mode: str
-    """Setting that permits it."""
-    depths: dict[str, Depth]
-    """Value of that setting -> how far the chip may go."""
+    modes: dict[str, dict[str, Depth]]
+    """Setting -> its value -> how far the chip may go; the furthest of all counts."""
+    dtr: dict[str, dict[str, Depth]] = {}
+    """The same, but only while DTR is not asserted; input does not end such a sleep, DTR does."""
     lock: str | None = None
     """Setting with the seconds it stays awake after a start, a wake by the host and input; 0: for ever."""
+    input_lock: Seconds = 0.0
+    """Seconds it stays awake after input where no setting says so."""
+    wake_lock: Seconds = 0.0
+    """Seconds it stays awake after a start or a wake where no setting says so."""
+    settle: Seconds = 1.0
+    """Seconds it stays awake after whatever happened inside."""
     shortest: Seconds = 0.0
     """A deep sleep that would end by the next periodic update before this is not begun."""
     wake: str = "wake"

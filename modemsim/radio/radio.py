@@ -191,6 +191,12 @@ class Radio:
         if changed and self.attached:
             self._update_due()
 
+    def release_early(self, after: float | None) -> None:
+        """Ask for the release after so many seconds without data (None: do not ask)."""
+        if after != self._rrc.early:
+            self._rrc.early = after
+            self._rrc.activity()
+
     def renumber(self) -> None:
         """Get another address on the bearer that stands."""
         self._new_address()

@@ -33,7 +33,7 @@ from modemsim.ue.nvm import Nvm
 from modemsim.ue.pdp import PdpContexts
 from modemsim.ue.power import Power, PowerEvent, boot_noise, next_state
 from modemsim.ue.raw_coap import RawCoap
-from modemsim.ue.saving import setting_keys, wished
+from modemsim.ue.saving import early_release, setting_keys, wished
 from modemsim.ue.service import Service
 from modemsim.ue.settings import Settings
 from modemsim.ue.sleep import Sleeper
@@ -185,6 +185,7 @@ class Ue:
         self.urc_gate.changed(key, value)
         if key in setting_keys(self.profile.psm):
             self.radio.wish(wished(self.profile.psm, self.settings))
+            self.radio.release_early(early_release(self.profile.psm, self.settings))
         self.sleeper.reconsider()
 
     def _on_pdn(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -399,6 +400,7 @@ class Ue:
         """What is so from the first instant: stored settings, the serial line, a calendar at its epoch."""
         self.settings.restart()
         self.radio.saving.wish = wished(self.profile.psm, self.settings)
+        self.radio.release_early(early_release(self.profile.psm, self.settings))
         self.enrolment.restart()
         self._boot_lifetime = self.settings.get(self.profile.cloud.lifetime or "")
         self.apply_rate()

@@ -9,10 +9,14 @@ from modemsim.radio import timers
 from modemsim.radio.psm import Saving
 from modemsim.ue.settings import Settings
 
+OFF = "11100000"
+"""A timer that the network did not grant (SIM7020 low power note 1.03, 6.2.2)."""
+
 
 def setting_keys(table: PsmTable) -> frozenset[str]:
     """The settings of a profile that the wish depends on."""
-    keys = (table.mode, table.active, table.periodic, table.edrx, table.cycle, table.window)
+    keys = (table.mode, table.active, table.periodic, table.edrx, table.cycle, table.window, table.release,
+            table.release_after)  # fmt: skip
     return frozenset(key for key in keys if key)
 
 
@@ -32,13 +36,19 @@ def wished(table: PsmTable, settings: Settings) -> Saving:
     )
 
 
+def early_release(table: PsmTable, settings: Settings) -> float | None:
+    """Seconds without data after which the module asks for the release; None: it does not ask."""
+    if table.release is None or table.release_after is None or settings.get(table.release) != 1:
+        return None
+    return float(settings.get(table.release_after))
+
+
 def granted_fields(saving: Saving) -> dict[str, str | None]:
     """The granted timers in the spelling of +CEREG: eight bits each, None where not granted."""
     psm = saving.active is not None
-    return {
-        "active": timers.active_bits(saving.active) if saving.active is not None else None,
-        "tau": timers.periodic_bits(saving.periodic) if psm and saving.periodic is not None else None,
-    }
+    active = timers.active_bits(saving.active) if saving.active is not None else None
+    tau = timers.periodic_bits(saving.periodic) if psm and saving.periodic is not None else None
+    return {"active": active, "tau": tau, "active_or_off": active or OFF, "tau_or_off": tau or OFF}
 
 
 def edrx_fields(wish: Saving, granted: Saving) -> dict[str, str | None]:

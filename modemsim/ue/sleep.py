@@ -16,8 +16,10 @@ from modemsim.profile.power import Depth, SleepTable
 if TYPE_CHECKING:
     from modemsim.ue.module import Ue
 
-WORK_LOCK = 1.0
-"""Seconds the chip stays awake after what happened inside (an imitation's lock around session work)."""
+BUSY_LOOK = 1.0
+"""Seconds until the chip looks again whether what kept it awake is over, where the profile has no other."""
+
+ORDER: tuple[Depth, ...] = ("never", "light", "deep")
 
 
 class Chip(StrEnum):
@@ -68,7 +70,8 @@ class Sleeper:
         self._held: list[tuple[str, bool]] = []
         self._early = bytearray()
         self._losing = False
-        self._awake_until = 0.0
+        self._dtr = True
+        self._input_at = self._woken_at = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._had_session = False
@@ -77,20 +80,41 @@ class Sleeper:
 
     @property
     def permitted(self) -> Depth:
-        """How far the chip may go by the host's setting."""
+        """How far the chip may go by the host's settings and DTR."""
         if self._table is None:
             return "never"
-        return self._table.depths.get(str(self._ue.settings.get(self._table.mode)), "never")
+        by_dtr = "never" if self._dtr else self._furthest(self._table.dtr)
+        return max(self._furthest(self._table.modes), by_dtr, key=ORDER.index)
+
+    def _furthest(self, modes: Mapping[str, Mapping[str, Depth]]) -> Depth:
+        found: list[Depth] = ["never"]
+        for key, depths in modes.items():
+            value = self._ue.settings.get(key)
+            found.append(depths.get(str(value[0] if isinstance(value, list) else value), "never"))
+        return max(found, key=ORDER.index)
+
+    @property
+    def _held_by_dtr(self) -> bool:
+        """Asleep because DTR is not asserted: nothing but DTR counts."""
+        return not self._dtr and self._table is not None and self._furthest(self._table.dtr) != "never"
+
+    def dtr(self, asserted: bool) -> None:
+        """The host changes its DTR line; a port without one counts as asserted."""
+        self._dtr = asserted
+        if asserted:
+            self.wake("dtr")
+        self.reconsider()
 
     def started(self) -> None:
         """The AT port takes commands, after a start or a wake: listen to what the host does."""
         if self._table is not None:
             self._pass_on = self._ue.serial.receiver
             self._ue.serial.receiver = self._heard
-            self._stay_awake()
+            self._stay_awake(woken=True)
 
     def stop(self) -> None:
         """The power went, or a reset: nothing of this counts any more."""
+        self._input_at = self._woken_at = float("-inf")
         self._step(ChipEvent.RESET)
         self._cancel_timer()
         if self._task is not None and self._task is not asyncio.current_task():
@@ -113,11 +137,9 @@ class Sleeper:
         if not self._step(ChipEvent.WAKE):
             return
         self._ue.trace.emit("sleep", "wake", cause=cause, depth="light" if light else "deep")
-        if light:
-            self._stay_awake()
-        else:
-            if cause != "network":
-                self._stay_awake()
+        if cause != "network":
+            self._stay_awake(woken=True)
+        if not light:
             self._run(self._wake_up())
 
     def reconsider(self) -> None:
@@ -137,7 +159,9 @@ class Sleeper:
         if self.permitted == "never" or (self.state is Chip.LIGHT and not self._may_go_deep()):
             return
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_at(max(self._awake_until, loop.time() + WORK_LOCK), self._try)
+        start = max(self._awake_until, loop.time() + self._settle)
+        if start < float("inf"):
+            self._timer = loop.call_at(start, self._try)
 
     def _try(self) -> None:
         self._timer = None
@@ -145,7 +169,7 @@ class Sleeper:
         if self.permitted == "never" or not ue.terminal.running:
             return
         if ue.busy:
-            self._timer = asyncio.get_running_loop().call_later(WORK_LOCK, self._try)
+            self._timer = asyncio.get_running_loop().call_later(self._settle or BUSY_LOOK, self._try)
         elif self._may_go_deep():
             self._step(ChipEvent.FALL)
             self._run(self._fall())
@@ -164,22 +188,34 @@ class Sleeper:
         radio = self._ue.radio
         return radio.asleep or radio.off
 
-    def _stay_awake(self) -> None:
-        """A start, a wake by the host or input: the lock runs anew."""
-        assert self._table is not None
-        lock = self._ue.settings.get(self._table.lock) if self._table.lock else 0
-        forever = self._table.lock is not None and lock == 0
-        self._awake_until = float("inf") if forever else asyncio.get_running_loop().time() + lock
-        if forever:
-            self._cancel_timer()
+    @property
+    def _settle(self) -> float:
+        return self._table.settle if self._table else 0.0
+
+    @property
+    def _awake_until(self) -> float:
+        """When the locks of the last input and the last wake are over; infinite where one never is."""
+        table = self._table
+        assert table is not None
+        if table.lock is not None:
+            lock = self._ue.settings.get(table.lock) or float("inf")
+            return max(self._input_at, self._woken_at) + lock
+        return max(self._input_at + table.input_lock, self._woken_at + table.wake_lock)
+
+    def _stay_awake(self, *, woken: bool = False) -> None:
+        """A start, a wake by the host or input: its lock runs anew."""
+        now = asyncio.get_running_loop().time()
+        if woken:
+            self._woken_at = now
         else:
-            self._plan()
+            self._input_at = now
+        self._plan()
 
     # Input
 
     def _heard(self, data: bytes) -> None:
         wakes = self.state is Chip.LIGHT or (self.state is Chip.DEEP and self._rx_wakes())
-        if wakes:
+        if wakes and not self._held_by_dtr:
             self.wake("input")
             self._losing = self._deaf()
         if self._losing:
