@@ -35,6 +35,12 @@ Overrides = Annotated[
 ]
 Link = Annotated[Path | None, typer.Option(help="Path of the pseudo-terminal [default: /tmp/modemsim/NAME].")]
 Tcp = Annotated[str | None, typer.Option(metavar="H:P", help="Serve the port over TCP instead.")]
+Rfc2217 = Annotated[
+    str | None, typer.Option("--rfc2217", metavar="H:P", help="Serve the port with DTR, RTS, RI (RFC 2217).")
+]
+BaudCheck = Annotated[
+    bool, typer.Option("--baud-check", help="A host at another rate than the module's gets garbage.")
+]
 Stdio = Annotated[bool, typer.Option("--stdio", help="Use standard input and output as the port.")]
 Speed = Annotated[float, typer.Option(help="Simulated seconds in a real second.")]
 Seed = Annotated[int, typer.Option(help="Chooses every delay and loss.")]
@@ -69,7 +75,9 @@ def run(
     profile: Profile,
     link: Link = None,
     tcp: Tcp = None,
+    rfc2217: Rfc2217 = None,
     stdio: Stdio = False,
+    baud_check: BaudCheck = False,
     speed: Speed = 1.0,
     seed: Seed = 0,
     platform: PlatformChoice = "builtin",
@@ -98,8 +106,9 @@ def run(
         state_dir=state,
         overrides=tuple(overrides or ()),
         strict_devices=strict_devices,
+        baud_check=baud_check,
     )
-    run_module(options, Run(link, tcp, stdio, speed, trace, control, control_token))
+    run_module(options, Run(link, tcp, rfc2217, stdio, speed, trace, control, control_token))
 
 
 @app.command()

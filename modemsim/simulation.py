@@ -17,11 +17,11 @@ from modemsim.net import Address
 from modemsim.net.routes import Routes, parse_route
 from modemsim.platforms.base import Platform
 from modemsim.platforms.china_telecom import Aep, CtIot
-from modemsim.port.base import Port
+from modemsim.port.base import HasLines, Port
 from modemsim.port.uart import Uart
 from modemsim.profile import Profile, load
 from modemsim.radio.network import DEFAULT_START, Network
-from modemsim.trace import Trace
+from modemsim.trace import Record, Trace
 from modemsim.ue.language import Language
 from modemsim.ue.module import Ue
 from modemsim.ue.usim import SimState
@@ -48,6 +48,8 @@ class Options:
     state_dir: Path | None = None
     overrides: tuple[str, ...] = ()
     strict_devices: bool = False
+    baud_check: bool = False
+    """Whether a host at another rate than the module's gets garbage, where the port knows its rate."""
     start: datetime = DEFAULT_START
     """The network's date at the start, which NITZ tells the module; a fixed one makes runs repeatable."""
 
@@ -158,6 +160,7 @@ class Simulation:
         await self.world.start()
         serial = self.profile.serial
         uart = Uart(port, baud=serial.baud, pacing=serial.pacing, trace=self.trace)
+        uart.check_rate = self.options.baud_check
         self._uart = uart
         self._ue = Ue(
             self.profile,
@@ -171,9 +174,17 @@ class Simulation:
             imsi=self.options.imsi,
             state=self.options.state_dir,
         )
+        uart.on_dtr = self._ue.sleeper.dtr
+        if serial.ri_pulse and isinstance(port, HasLines):
+            self.trace.subscribe(self._ring)
         await port.start()
         self._port = port
         self._ue.power("on")
+
+    def _ring(self, record: Record) -> None:
+        """Announce an unsolicited line on RI."""
+        if (record.layer, record.event) == ("at", "urc"):
+            self.uart.ring(self.profile.serial.ri_pulse)
 
     async def stop(self) -> None:
         """Cut the power, close the port and, if they are its own, the platforms."""

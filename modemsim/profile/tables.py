@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from modemsim.profile.base import Provenance as Provenance
 from modemsim.profile.base import Table
-from modemsim.profile.power import PsmTable, SleepTable
+from modemsim.profile.power import PsmTable, Seconds, SleepTable
 from modemsim.timing import Delay
 
 SaveClass = Literal["ram", "sleep", "nvm", "reboot", "profile"]
@@ -36,6 +36,8 @@ class Serial(Table):
     """The UART: factory rate in baud, buffer in bytes; without pacing bytes take no time."""
 
     baud: int
+    ri_pulse: Seconds = 0.12
+    """Length of the pulse on RI with which an unsolicited line is announced; 0: none."""
     receive_buffer: int = 3136
     pacing: bool = True
     rate: str = "+IPR.rate"

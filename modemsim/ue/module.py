@@ -63,6 +63,7 @@ class SerialLine(Protocol):
 
     receiver: Callable[[bytes], None]
     baud: int
+    autobaud: bool
     powered: bool
 
     def send(self, data: bytes) -> None:
@@ -404,7 +405,7 @@ class Ue:
         self.enrolment.restart()
         self._boot_lifetime = self.settings.get(self.profile.cloud.lifetime or "")
         self.apply_rate()
-        self._autobaud = self.settings.get("+IPR.rate") == 0
+        self._autobaud = self.serial.autobaud = self.settings.get("+IPR.rate") == 0
         self.calendar = Calendar(EPOCH, EPOCH_ZONE)
         self.pdp.restart()
         self.usim.power_up()
