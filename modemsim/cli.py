@@ -55,6 +55,9 @@ Strict = Annotated[
 Imei = Annotated[str | None, typer.Option(help="IMEI in place of the profile's.")]
 Imsi = Annotated[str | None, typer.Option(help="IMSI in place of the profile's.")]
 State = Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the module's NVM in DIR.")]
+ScenarioFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Let happen what the scenario FILE (TOML) says.")
+]
 TraceFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write everything that happens to FILE as JSON lines.")
 ]
@@ -87,6 +90,7 @@ def run(
     imei: Imei = None,
     imsi: Imsi = None,
     state: State = None,
+    scenario: ScenarioFile = None,
     trace: TraceFile = None,
     control: Control = None,
     control_token: Token = None,
@@ -107,6 +111,7 @@ def run(
         overrides=tuple(overrides or ()),
         strict_devices=strict_devices,
         baud_check=baud_check,
+        scenario=scenario,
     )
     run_module(options, Run(link, tcp, rfc2217, stdio, speed, trace, control, control_token))
 

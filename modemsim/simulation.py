@@ -21,6 +21,8 @@ from modemsim.port.base import HasLines, Port
 from modemsim.port.uart import Uart
 from modemsim.profile import Profile, load
 from modemsim.radio.network import DEFAULT_START, Network
+from modemsim.scenario import Director, ScenarioError
+from modemsim.scenario import load as load_scenario
 from modemsim.trace import Record, Trace
 from modemsim.ue.language import Language
 from modemsim.ue.module import Ue
@@ -48,6 +50,7 @@ class Options:
     state_dir: Path | None = None
     overrides: tuple[str, ...] = ()
     strict_devices: bool = False
+    scenario: Path | None = None
     baud_check: bool = False
     """Whether a host at another rate than the module's gets garbage, where the port knows its rate."""
     start: datetime = DEFAULT_START
@@ -117,6 +120,15 @@ class World:
                 await platform.stop()
 
 
+def _director(simulation: Simulation, path: Path | None) -> Director | None:
+    if path is None:
+        return None
+    try:
+        return Director(simulation, load_scenario(path))
+    except ScenarioError as error:
+        raise OptionError(f"--scenario {error}") from None
+
+
 class Simulation:
     """One module on one serial port in a world of its own or a shared one; made inside a running loop."""
 
@@ -137,6 +149,7 @@ class Simulation:
         self.network = self.world.network
         self.platforms = self.world.platforms
         self.faults = Faults(self)
+        self._director = _director(self, options.scenario)
         self._ue: Ue | None = None
         self._port: Port | None = None
         self._uart: Uart | None = None
@@ -180,6 +193,8 @@ class Simulation:
         await port.start()
         self._port = port
         self._ue.power("on")
+        if self._director is not None:
+            self._director.start()
 
     def _ring(self, record: Record) -> None:
         """Announce an unsolicited line on RI."""
@@ -188,6 +203,8 @@ class Simulation:
 
     async def stop(self) -> None:
         """Cut the power, close the port and, if they are its own, the platforms."""
+        if self._director is not None:
+            self._director.stop()
         if self._ue is not None:
             self._ue.power("cut")
         if self._port is not None:
@@ -209,6 +226,11 @@ class Simulation:
     def sim_present(self, present: bool) -> None:
         """Put the USIM in or take it out."""
         self.ue.usim.change(SimState.READY if present else SimState.ABSENT)
+
+    @property
+    def endpoint(self) -> str:
+        """The module's LwM2M endpoint name; its IMEI before it has one."""
+        return str(self.status()["lwm2m"]["endpoint"] or self.ue.identity.imei)
 
     def status(self) -> dict[str, Any]:
         """What `GET /api/v1/module` tells."""

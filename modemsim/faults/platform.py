@@ -16,11 +16,6 @@ def _platforms(simulation: Simulation) -> list[Platform]:
     return list(simulation.platforms.values())
 
 
-def _endpoint(simulation: Simulation) -> str:
-    client = simulation.ue.cloud.client
-    return client.name if client else simulation.ue.identity.imei
-
-
 @declare("platform_silent")
 def platform_silent(simulation: Simulation) -> End:
     """The platforms answer nothing, as if their hosts were gone."""
@@ -39,7 +34,7 @@ def platform_error(simulation: Simulation, code: int) -> End:
     """Registrations and updates of the module are answered with an error code."""
     from aiocoap import Code
 
-    endpoint = _endpoint(simulation)
+    endpoint = simulation.endpoint
     for platform in _platforms(simulation):
         platform.refuse(endpoint, Code(code))
 
@@ -54,7 +49,7 @@ def platform_error(simulation: Simulation, code: int) -> End:
 def platform_reset(simulation: Simulation) -> End:
     """The platform forgets its observation, so that the next uplink is answered with RST."""
     for platform in _platforms(simulation):
-        if (endpoint := _endpoint(simulation)) in platform.store:
+        if (endpoint := simulation.endpoint) in platform.store:
             platform.forget(endpoint)
     return over
 
