@@ -146,6 +146,16 @@ def power(context: typer.Context, action: Annotated[str, typer.Argument(metavar=
 
 
 @app.command()
+def energy(
+    context: typer.Context,
+    battery: Annotated[float | None, typer.Option(metavar="MAH", help="Capacity of the battery.")] = None,
+) -> None:
+    """Show the charge taken so far, by state, and how long a battery lasts at that rate."""
+    query = "" if battery is None else f"?battery_mah={battery}"
+    _show(_client(context).call("GET", f"/module/energy{query}"))
+
+
+@app.command()
 def fault(
     context: typer.Context,
     name: Annotated[

@@ -108,6 +108,7 @@ async def _run(options: Options, run: Run) -> None:
                 control = asyncio.create_task(_serve_control(simulation, listener, token))
                 control.add_done_callback(_report_control)
             await stop.wait()
+            output.line(_energy(simulation))
         finally:
             await _finish(simulation, control, STOP_LIMIT * run.speed)
 
@@ -204,6 +205,13 @@ def _port(run: Run, profile: str) -> Port:
     if run.stdio:
         return StdioPort()
     return PtyPort(run.link or LINK_FOLDER / profile)
+
+
+def _energy(simulation: Simulation) -> str:
+    """What the module has taken, for the end of a run."""
+    used = simulation.energy()
+    days = "" if used["days"] is None else f"; {used['battery_mah']:g} mAh would last {used['days']:g} days"
+    return f"energy     {used['mah']:.4g} mAh in {used['seconds'] / 3600:.3g} h{days}"
 
 
 def _write_trace(simulation: Simulation, path: Path | None, resources: contextlib.ExitStack) -> None:

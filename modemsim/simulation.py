@@ -207,6 +207,7 @@ class Simulation:
             self._director.stop()
         if self._ue is not None:
             self._ue.power("cut")
+            self.trace.emit("energy", "summary", **self.energy())
         if self._port is not None:
             await self._port.stop()
             self._port = None
@@ -226,6 +227,11 @@ class Simulation:
     def sim_present(self, present: bool) -> None:
         """Put the USIM in or take it out."""
         self.ue.usim.change(SimState.READY if present else SimState.ABSENT)
+
+    def energy(self, battery: float | None = None) -> dict[str, Any]:
+        """What the module has taken so far, and how long a battery of so many mAh lasts at that rate."""
+        table = self.profile.energy
+        return self.ue.energy.usage().values(battery or (table.battery if table else 0.0))
 
     @property
     def endpoint(self) -> str:

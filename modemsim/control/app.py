@@ -94,6 +94,11 @@ def _module_routes(router: APIRouter, simulation: Simulation) -> None:
         """The running module: who it is and the state of everything in it."""
         return models.Module.model_validate(simulation.status())
 
+    @router.get("/module/energy")
+    async def energy(battery_mah: Annotated[float | None, Query(gt=0)] = None) -> models.Energy:
+        """The charge taken so far, and how long a battery lasts at that rate."""
+        return models.Energy.model_validate(simulation.energy(battery_mah))
+
     @router.post("/module/power")
     async def power(request: models.PowerRequest) -> models.Module:
         """Switch the module on or off, reset it, or cut its supply."""

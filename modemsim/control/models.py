@@ -156,6 +156,16 @@ class Module(BaseModel):
     time: Time
 
 
+class Energy(BaseModel):
+    """Charge taken since the start: mAh in all and by state, and the days a battery lasts at that rate."""
+
+    seconds: float
+    mah: float
+    by_state: dict[str, float]
+    battery_mah: float
+    days: float | None
+
+
 class PlatformSummary(BaseModel):
     """A built-in platform and where its UDP port really is."""
 

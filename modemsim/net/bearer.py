@@ -181,6 +181,7 @@ class Bearer:
         self._waiting: deque[Datagram] = deque()
         self._kept: deque[Datagram] = deque()  # by the network, while the module is in PSM
         self.keeps: Callable[[], bool] = lambda: False
+        self.on_uplink: Callable[[int], None] = lambda size: None
         self._tasks: dict[bool, asyncio.Task[None]] = {}  # by direction: downlink or not
 
     @property
@@ -316,6 +317,8 @@ class Bearer:
         latency = self._radio.latency()
         datagram.lost = self._radio.lost()
         lasting = datagram.socket.launch(datagram, latency)
+        if not datagram.downlink:
+            self.on_uplink(len(datagram.data))
         self._radio.activity(datagram.rai, downlink=datagram.downlink, lasting=lasting)
 
 

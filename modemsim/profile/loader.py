@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from modemsim.profile.base import Table
-from modemsim.profile.power import PsmTable, SleepTable
+from modemsim.profile.power import EnergyTable, PsmTable, SleepTable
 from modemsim.profile.tables import (
     AccessTable,
     Boot,
@@ -179,6 +179,7 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         "cloud": CloudTable,
         "psm": PsmTable,
         "sleep": SleepTable,
+        "energy": EnergyTable,
         "radio": RadioTable,
         "urc_output": UrcOutput,
         "settings": Setting,

@@ -64,3 +64,24 @@ class SleepTable(Table):
     """Name of the pin that wakes the chip."""
     keeps: tuple[str, ...] = ()
     """Settings that outlive a deep sleep beside those of saving class "sleep"."""
+
+
+class EnergyTable(Table):
+    """Currents in mA at the module's supply, averaged over the state; sending by coverage level 0 to 2."""
+
+    start: float
+    """Booting and shutting down."""
+    psm: float
+    """Deep sleep."""
+    sleep: float
+    """Light sleep, paging included."""
+    idle: float
+    """Awake, no signalling connection."""
+    connected: float
+    """Signalling connection stands, receiver on."""
+    send: tuple[float, float, float]
+    send_seconds: tuple[float, float, float]
+    """How long a datagram of `send_bytes` or less is on the air."""
+    send_bytes: int = 100
+    battery: float = 2600.0
+    """mAh of the battery that days are told for when nobody names another (an ER18505 cell)."""

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from modemsim.profile.base import Provenance as Provenance
 from modemsim.profile.base import Table
-from modemsim.profile.power import PsmTable, Seconds, SleepTable
+from modemsim.profile.power import EnergyTable, PsmTable, Seconds, SleepTable
 from modemsim.timing import Delay
 
 SaveClass = Literal["ram", "sleep", "nvm", "reboot", "profile"]
@@ -274,6 +274,7 @@ class Profile(Table):
     cloud: CloudTable = CloudTable()
     psm: PsmTable = PsmTable()
     sleep: SleepTable | None = None
+    energy: EnergyTable | None = None
     radio: RadioTable = RadioTable()
     urc_output: UrcOutput = UrcOutput()
     limits: dict[str, int] = {}

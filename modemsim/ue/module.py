@@ -23,6 +23,7 @@ from modemsim.trace import Trace
 from modemsim.ue.access import Access, registration_fields
 from modemsim.ue.cloud import CloudSession
 from modemsim.ue.downlinks import Delivery, Downlinks
+from modemsim.ue.energy import Meter
 from modemsim.ue.enrolment import Enrolment
 from modemsim.ue.hosted_session import HostedSession
 from modemsim.ue.identity import Identity
@@ -160,6 +161,8 @@ class Ue:
         self._boot_cause = PowerEvent.SWITCH_ON.value
         self._early = bytearray()
         self.sleeper = Sleeper(self, profile.sleep)
+        self.energy = Meter(self, profile.energy)
+        self.bearer.on_uplink = self.energy.sent
         self.settings.on_change = self._setting_changed
         self._autobaud = False
         self._rssi_index: int | None = None
@@ -175,6 +178,7 @@ class Ue:
         self.trace.emit("ue", event, **values)
         self.urcs.happened(event, values)
         self.sleeper.reconsider()
+        self.energy.changed()
 
     def _on_emm(self, values: dict[str, Any]) -> dict[str, Any]:
         return registration_fields(values)
@@ -358,6 +362,7 @@ class Ue:
             self._stop_tasks()
             self._boot_task = asyncio.get_running_loop().create_task(self._switch_off())
             return
+        self.energy.changed()
         self._halt()
         if following is Power.BOOTING:
             self._power_up()
@@ -419,6 +424,7 @@ class Ue:
         await self._steps(self.profile.boot.sequence)
         self.state = next_state(self.state, PowerEvent.BOOTED) or self.state
         self.trace.emit("power", "booted")
+        self.energy.changed()
 
     async def _steps(self, steps: Iterable[BootStep]) -> None:
         for step in (step for step in steps if self.in_force(step.quirk)):

@@ -299,5 +299,7 @@ class Sleeper:
         following = TRANSITIONS.get((self.state, event))
         if following is None:
             return False
+        self._ue.energy.changed()
         self.state = following
+        self._ue.energy.changed()
         return True

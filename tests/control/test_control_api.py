@@ -318,6 +318,7 @@ def test_the_description() -> None:
         assert operations == {
             "GET /api/v1/module",
             "POST /api/v1/module/power",
+            "GET /api/v1/module/energy",
             "POST /api/v1/module/sim",
             "POST /api/v1/module/wake",
             "GET /api/v1/platforms",
