@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 
+import timing_audit
+
 from modemsim.at.command import CommandDoc
 from modemsim.at.result import ErrorTable
 from modemsim.commands.catalogue import catalogue
@@ -40,6 +42,7 @@ def pages() -> Iterator[tuple[Path, str]]:
     yield DOCS / "state-machines.md", NOTE + machines_page()
     yield DOCS / "transcript-actions.md", NOTE + actions_page()
     yield DOCS / "faults.md", NOTE + faults_page()
+    yield DOCS / "timing.md", NOTE + timing_audit.page()
 
 
 def command_page(profile: Profile) -> str:
