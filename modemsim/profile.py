@@ -200,6 +200,25 @@ class CloudTable(_Table):
     """Setting with the lifetime of a registration in seconds; else the default of [lwm2m]."""
 
 
+class SocketsTable(_Table):
+    """The module's TCP/IP sockets; sizes in bytes.
+
+    `ids`: how many there are, numbered from 0. `buffer`: received data that waits for the host, each socket;
+    `send_buffer`: sent data without acknowledgement; `push`: most in one line that hands data over.
+    `announce`: waiting data is announced once until it was read, or with every arrival. `numbers`: result of
+    each situation. `show_length`, `show_address`: settings that put them into the line with received data.
+    """
+
+    ids: int = 5
+    buffer: int = 4096
+    send_buffer: int = 8192
+    push: int = 1024
+    announce: Literal["once", "each"] = "once"
+    show_length: str | None = None
+    show_address: str | None = None
+    numbers: dict[str, int] = {}
+
+
 class Profile(_Table):
     """One module type and firmware revision, complete and checked."""
 
@@ -218,6 +237,7 @@ class Profile(_Table):
     commands: dict[str, CommandEntry]
     lwm2m: Lwm2m
     cloud: CloudTable = CloudTable()
+    sockets: SocketsTable = SocketsTable()
     limits: dict[str, int] = {}
     words: dict[str, dict[str, str | int]] = {}
     """Names for internal states in replies, e.g. words.nmstatus."""
@@ -366,6 +386,7 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         "boot": BootStep if len(location) > 2 else Boot,
         "lwm2m": Lwm2m,
         "cloud": CloudTable,
+        "sockets": SocketsTable,
         "settings": Setting,
         "urcs": Urc,
         "commands": CommandEntry,

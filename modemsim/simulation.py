@@ -16,6 +16,7 @@ from modemsim.net import Address
 from modemsim.net.routes import Routes, parse_route
 from modemsim.platforms.base import Platform
 from modemsim.platforms.china_telecom import Aep, CtIot
+from modemsim.platforms.echo import Echo
 from modemsim.port.base import Port
 from modemsim.port.uart import Uart
 from modemsim.profile import Profile, load
@@ -68,19 +69,22 @@ class World:
     network: Network
     trace: Trace
     platforms: Mapping[str, Platform] = field(default_factory=dict)
+    services: Mapping[str, Echo] = field(default_factory=dict)
     started: bool = False
     _languages: dict[int, tuple[Profile, Language]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def build(cls, options: Options) -> World:
-        """A network and, unless switched off, the two platforms of China Telecom."""
+        """A network and, unless switched off, the platforms of China Telecom and an echo host."""
         trace = Trace(asyncio.get_running_loop().time)
         platforms: list[Platform] = []
         if options.platform == "builtin":
             for kind in (CtIot, Aep):
                 stream = random.Random(f"{options.seed}/{kind.__name__}")
                 platforms.append(kind(trace=trace, stream=stream, strict=options.strict_devices))
-        return cls(Network(start=options.start), trace, {platform.name: platform for platform in platforms})
+        services = {Echo.name: Echo(trace=trace)} if platforms else {}
+        named = {platform.name: platform for platform in platforms}
+        return cls(Network(start=options.start), trace, named, services)
 
     def language(self, profile: Profile) -> Language:
         """What modules of this profile speak, made once for all of them; raises `ProfileError`."""
@@ -92,22 +96,26 @@ class World:
 
     @property
     def addresses(self) -> dict[str, Address]:
-        """Real address of each platform, by name."""
-        return {name: platform.address for name, platform in self.platforms.items()}
+        """Real address of each platform and service, by name."""
+        return {peer.name: peer.address for peer in self._peers}
+
+    @property
+    def _peers(self) -> list[Platform | Echo]:
+        return [*self.platforms.values(), *self.services.values()]
 
     async def start(self) -> None:
         """Open the platforms' sockets; nothing happens the second time."""
         if not self.started:
             self.started = True
-            for platform in self.platforms.values():
-                await platform.start()
+            for peer in self._peers:
+                await peer.start()
 
     async def stop(self) -> None:
         """Close the platforms."""
         if self.started:
             self.started = False
-            for platform in self.platforms.values():
-                await platform.stop()
+            for peer in self._peers:
+                await peer.stop()
 
 
 class Simulation:

@@ -47,6 +47,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(("dmp-tcp.cuiot.cn",), "180.106.148.146", 8843, "aep-tcp", "EC800E AEP guide, 3"),
     Known(("tcp.ctwing.cn",), "180.106.148.146", 8996, "aep-tcp", "EC800E AEP guide, 4.3; address inferred"),
+    Known(("echo.modemsim.test",), "192.0.2.7", 7, "echo", "RFC 862; address block of RFC 5737"),
 )
 
 # Addresses handed out for routed names that no document gives an address (benchmarking block, RFC 2544).
@@ -97,6 +98,11 @@ class Routes:
             platform = self.builtin.get(keys.get(port, ""))
             return None if platform is None else _from_here(platform)
         return None if self.offline and not _on_this_machine(ip) else (ip, port)
+
+    def answers(self, ip: str) -> bool:
+        """Whether a host is known to stand at this address: a platform in the box, or a declared route."""
+        known = any(place.ip == ip and place.platform in self.builtin for place in KNOWN)
+        return known or any(host == ip for host, _ in self._extra)
 
     @property
     def local_only(self) -> bool:

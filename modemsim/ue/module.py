@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from modemsim.clock import Calendar
 from modemsim.net import Address
 from modemsim.net.bearer import Bearer
+from modemsim.net.resolver import Resolver
 from modemsim.net.routes import Routes
 from modemsim.profile import BootStep, Profile
 from modemsim.radio.network import Network
@@ -26,6 +27,7 @@ from modemsim.ue.lwm2m_client import make_client, tuning
 from modemsim.ue.nvm import Nvm
 from modemsim.ue.power import Power, PowerEvent, next_state
 from modemsim.ue.settings import Settings
+from modemsim.ue.sockets import Sockets
 from modemsim.ue.terminal import Terminal
 from modemsim.ue.urcs import UrcSources
 from modemsim.ue.usim import SimState, Usim
@@ -85,6 +87,17 @@ class Ue:
         self.radio = Radio(network, self._readable_imsi, self.timing, self.publish, trace)
         self.access = Access(self.radio, network, self.settings, self.timing, self.spawn)
         self.bearer = Bearer(self.radio, routes, self.timing, trace)
+        self.resolver = Resolver(self.bearer)
+        self.sockets = Sockets(
+            profile.sockets,
+            self.bearer,
+            self.resolver,
+            self.timing,
+            self.publish,
+            self.spawn,
+            lambda: self.terminal.urcs_waiting,
+            lambda key: key is not None and bool(self.settings.get(key)),
+        )
         self.downlinks = Downlinks(
             self.limit("downlink_messages"), self.limit("downlink_bytes"), self.publish
         )
@@ -104,6 +117,7 @@ class Ue:
             trace=trace,
             receive_buffer=profile.serial.receive_buffer,
         )
+        self.terminal.on_urc_sent = self.sockets.pump
         self.delivery: Callable[[], Delivery] = lambda: Delivery(
             self.settings.get(profile.cloud.delivery) if profile.cloud.delivery else Delivery.DIRECT
         )
@@ -132,6 +146,8 @@ class Ue:
         ip = values["ip"]
         if ip is not None:
             self.cloud.address_changed(ip)
+        else:
+            self.sockets.bearer_lost()
         return {**values, "up": ip is not None}
 
     def _on_nitz(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -241,6 +257,8 @@ class Ue:
         self.terminal.stop()
         self.radio.kill()
         self.bearer.close()
+        self.sockets.clear()
+        self.resolver.clear()
         self.downlinks.clear()
         self.serial.powered = False
 

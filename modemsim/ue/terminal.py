@@ -73,6 +73,8 @@ class Terminal:
     ) -> None:
         self._parts = _Parts(uart, catalogue, errors, dialect, settings, ue, timing, trace, receive_buffer)
         self._port: _PoweredPort | None = None
+        self.on_urc_sent: Callable[[], None] = lambda: None
+        """Called when no URC waits any more."""
         names = {COMMAND_DELAY} | {command.delay for command in catalogue}
         names |= {c.data_mode.timeout for c in catalogue if c.data_mode and c.data_mode.timeout}
         missing = sorted(name for name in names if name not in timing)
@@ -87,7 +89,7 @@ class Terminal:
     def start(self) -> None:
         """Power on: commands are taken from now on."""
         self.stop()
-        self._port = _PoweredPort(self._parts)
+        self._port = _PoweredPort(self._parts, lambda: self.on_urc_sent())
         self._parts.uart.receiver = self._port.receive
 
     def stop(self) -> None:
@@ -105,6 +107,11 @@ class Terminal:
         if self._port is not None:
             self._port.urc(line, in_command)
 
+    @property
+    def urcs_waiting(self) -> int:
+        """URCs that have not gone out yet."""
+        return 0 if self._port is None else self._port.urcs_waiting
+
     async def drained(self) -> None:
         """Until the last byte sent has left the module."""
         while (idle_at := self._parts.uart.idle_at()) > asyncio.get_running_loop().time():
@@ -114,8 +121,9 @@ class Terminal:
 class _PoweredPort:
     """The terminal from power-on to power-off; the `Io` of its interpreter."""
 
-    def __init__(self, parts: _Parts) -> None:
+    def __init__(self, parts: _Parts, urcs_sent: Callable[[], None]) -> None:
         self._parts = parts
+        self._urcs_sent = urcs_sent
         self._uart = parts.uart
         self._dialect = parts.dialect
         self._loop = asyncio.get_running_loop()
@@ -313,6 +321,11 @@ class _PoweredPort:
 
     # -- URCs --
 
+    @property
+    def urcs_waiting(self) -> int:
+        """URCs that have not gone out yet."""
+        return len(self._urcs)
+
     def urc(self, line: str, in_command: bool) -> None:
         """Queue a URC for now."""
         if self._dialect.quiet_urcs and setting(self._parts.settings, "Q"):
@@ -344,6 +357,8 @@ class _PoweredPort:
             self._out(frame(decision.line))
             self._urcs.sent(self._idle_since)
             self.note("urc", line=decision.line)
+            if not len(self._urcs):
+                self._loop.call_soon(self._urcs_sent)
         return None
 
     async def _let_urcs_out(self) -> None:

@@ -24,11 +24,15 @@ class UrcSources:
     def happened(self, event: str, values: Mapping[str, Any]) -> None:
         """Print the lines this event has under the host's settings, if any."""
         for urc in self._by_event.get(event, ()):
-            if any(values.get(key) != wanted for key, wanted in urc.when.items()):
+            if any(self._value(key, values) != wanted for key, wanted in urc.when.items()):
                 continue
             spelling = self._spelling(urc)
             if spelling is not None:
                 self._send(render(spelling, values), urc.in_command)
+
+    def _value(self, key: str, values: Mapping[str, Any]) -> Any:
+        """A value of the event, or a setting by its key, which starts with a plus sign."""
+        return self._settings.get(key) if key.startswith("+") else values.get(key)
 
     def _spelling(self, urc: Urc) -> str | None:
         if urc.gate is None:
