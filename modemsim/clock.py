@@ -81,6 +81,11 @@ class VirtualLoop(Loop):
         finally:
             self._holders -= 1
 
+    async def shutdown_default_executor(self, *timeout: Any) -> None:
+        """Wait for threads in their own time (Python 3.12 added a time-out)."""
+        with self.hold():
+            await super().shutdown_default_executor(*timeout)
+
     def _wait(self, selector: Any, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
         events: list[tuple[selectors.SelectorKey, int]] = selector.select(0)
         if events or timeout == 0:

@@ -158,6 +158,10 @@ class Endpoint:
     def tuning(self, tuning: Tuning) -> None:
         self._messages.tuning = tuning
 
+    def take_message_id(self) -> int:
+        """Use up a message id for a message that is never sent."""
+        return self._messages.next_message_id()
+
     def ignore(self, requests: Callable[[Message], bool]) -> None:
         """Treat the requests for which this is true as lost: no answer, and none kept for duplicates."""
         self._messages.ignores = requests
@@ -209,6 +213,24 @@ class Endpoint:
         reset = error.MessageError
         observation.sent(self._messages.send_message(message, lambda: observation.failed(reset())))
         return observation
+
+    def withdraw(self, observation: Observation) -> Observation:
+        """Tell the peer that a resource is observed no longer: Observe 1 with the same token (RFC 7641 3.6).
+
+        The result carries the answer; the observation given is over at once.
+        """
+        asked = observation.request
+        observation.active = False
+        message = Message(code=asked.code, uri_path=asked.opt.uri_path)
+        message.token = asked.token
+        message.remote = asked.remote
+        message.opt.observe = 1
+        key = (message.token, message.remote)
+        cancelled = Observation(message, lambda late: None, lambda: _drop(self._observations, key))
+        self._observations[key] = cancelled
+        reset = error.MessageError
+        cancelled.sent(self._messages.send_message(message, lambda: cancelled.failed(reset())))
+        return cancelled
 
     def close(self) -> None:
         """Forget everything at once without a word to anybody, and close the socket.
