@@ -14,8 +14,10 @@ from typing import Any
 from modemsim.commands.catalogue import catalogue
 from modemsim.net import Address
 from modemsim.net.routes import Routes, parse_route
+from modemsim.platforms.aep_tcp import AepTcp
 from modemsim.platforms.base import Platform
 from modemsim.platforms.china_telecom import Aep, CtIot
+from modemsim.platforms.connected import ConnectedPlatform
 from modemsim.platforms.echo import Echo
 from modemsim.port.base import Port
 from modemsim.port.uart import Uart
@@ -69,22 +71,31 @@ class World:
     network: Network
     trace: Trace
     platforms: Mapping[str, Platform] = field(default_factory=dict)
+    connected: Mapping[str, ConnectedPlatform] = field(default_factory=dict)
     services: Mapping[str, Echo] = field(default_factory=dict)
     started: bool = False
     _languages: dict[int, tuple[Profile, Language]] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def build(cls, options: Options) -> World:
-        """A network and, unless switched off, the platforms of China Telecom and an echo host."""
+    def build(cls, options: Options, cell: Mapping[str, Any] | None = None) -> World:
+        """A network with these values of its cell and, unless switched off, platforms and an echo host."""
         trace = Trace(asyncio.get_running_loop().time)
         platforms: list[Platform] = []
         if options.platform == "builtin":
             for kind in (CtIot, Aep):
                 stream = random.Random(f"{options.seed}/{kind.__name__}")
                 platforms.append(kind(trace=trace, stream=stream, strict=options.strict_devices))
-        services = {Echo.name: Echo(trace=trace)} if platforms else {}
-        named = {platform.name: platform for platform in platforms}
-        return cls(Network(start=options.start), trace, named, services)
+        network = Network(start=options.start, **(cell or {}))
+        if not platforms:
+            return cls(network, trace)
+        connected: list[ConnectedPlatform] = [AepTcp(trace=trace, strict=options.strict_devices)]
+        return cls(
+            network,
+            trace,
+            {platform.name: platform for platform in platforms},
+            {platform.name: platform for platform in connected},
+            {Echo.name: Echo(trace=trace)},
+        )
 
     def language(self, profile: Profile) -> Language:
         """What modules of this profile speak, made once for all of them; raises `ProfileError`."""
@@ -100,8 +111,8 @@ class World:
         return {peer.name: peer.address for peer in self._peers}
 
     @property
-    def _peers(self) -> list[Platform | Echo]:
-        return [*self.platforms.values(), *self.services.values()]
+    def _peers(self) -> list[Platform | ConnectedPlatform | Echo]:
+        return [*self.platforms.values(), *self.connected.values(), *self.services.values()]
 
     async def start(self) -> None:
         """Open the platforms' sockets; nothing happens the second time."""
@@ -132,11 +143,13 @@ class Simulation:
         except ValueError as error:
             raise OptionError(f"--route: {error}") from None
         self._own_world = world is None
-        self.world = world or World.build(options)
+        self.world = world or World.build(options, self.profile.radio.cell)
         self.language = self.world.language(self.profile)
         self.trace = self.world.trace
         self.network = self.world.network
         self.platforms = self.world.platforms
+        self.connected = self.world.connected
+        self.services = self.world.services
         self._ue: Ue | None = None
         self._port: Port | None = None
         self._uart: Uart | None = None
@@ -193,8 +206,8 @@ class Simulation:
     def status(self) -> dict[str, Any]:
         """What `GET /api/v1/module` tells."""
         ue = self.ue
-        client = ue.cloud.client
-        server = ue.cloud.server
+        session = ue.hosted if ue.hosted.in_use else ue.cloud
+        client, server = session.client, session.server
         return {
             "profile": self.profile.name,
             "imei": ue.identity.imei,
@@ -209,7 +222,7 @@ class Simulation:
             },
             "rrc": ue.radio.rrc.name.lower(),
             "lwm2m": {
-                "state": ue.cloud.state.value,
+                "state": session.state.value,
                 "endpoint": client.name if client else None,
                 "server": f"{server[0]}:{server[1]}" if server else None,
             },

@@ -26,6 +26,11 @@ FAMILIES = (
     "neul_network",
     "neul_statistics",
     "ctiot_neul",
+    "ec800e",
+    "ec800e_network",
+    "usim_quectel",
+    "pdp_quectel",
+    "lwm2m_quectel",
     "sockets_quectel",
     "ip_quectel",
 )

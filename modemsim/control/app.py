@@ -6,6 +6,7 @@ state.
 
 from __future__ import annotations
 
+import base64
 import secrets
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,9 +17,11 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from modemsim.control import models
 from modemsim.control.follow import Follower
+from modemsim.platforms import aep_codec
 
 if TYPE_CHECKING:
     from modemsim.platforms.base import Platform
+    from modemsim.platforms.connected import ConnectedPlatform
     from modemsim.platforms.downlinks import Downlink
     from modemsim.platforms.store import Device
     from modemsim.radio.network import Network
@@ -38,6 +41,7 @@ def create_app(simulation: Simulation, token: str | None = None) -> FastAPI:
     router = APIRouter(prefix=PREFIX, dependencies=[Depends(_guard(token))], responses=_ERRORS)
     _module_routes(router, simulation)
     _platform_routes(router, simulation)
+    _owner_routes(router, simulation)
     _downlink_routes(router, simulation)
     _air_routes(router, simulation)
     _trace_routes(router, follower)
@@ -106,14 +110,20 @@ def _module_routes(router: APIRouter, simulation: Simulation) -> None:
 
 
 def _platform(simulation: Simulation, name: str) -> Platform:
+    if name in simulation.connected:
+        raise HTTPException(409, f"the platform {name} has no registrations to change")
     if name not in simulation.platforms:
-        known = ", ".join(simulation.platforms) or "none in this run"
+        known = ", ".join([*simulation.platforms, *simulation.connected]) or "none in this run"
         raise HTTPException(404, f"there is no platform {name!r}; there are {known}")
     return simulation.platforms[name]
 
 
+def _any_platform(simulation: Simulation, name: str) -> Platform | ConnectedPlatform:
+    return simulation.connected.get(name) or _platform(simulation, name)
+
+
 def _device(simulation: Simulation, name: str, endpoint: str) -> Device:
-    store = _platform(simulation, name).store
+    store = _any_platform(simulation, name).store
     if endpoint not in store:
         raise HTTPException(404, f"the platform {name} knows no device {endpoint!r}")
     return store[endpoint]
@@ -123,26 +133,30 @@ def _platform_routes(router: APIRouter, simulation: Simulation) -> None:
     @router.get("/platforms")
     async def platforms() -> list[models.PlatformSummary]:
         """The built-in platforms of this run."""
+        found: list[Platform | ConnectedPlatform] = [*simulation.platforms.values()]
+        found += simulation.connected.values()
         return [
-            models.PlatformSummary(name=name, address=_address(platform.address), devices=len(platform.store))
-            for name, platform in simulation.platforms.items()
+            models.PlatformSummary(
+                name=platform.name, address=_address(platform.address), devices=len(platform.store)
+            )
+            for platform in found
         ]
 
     @router.get("/platforms/{name}/devices")
     async def devices(name: str) -> list[models.DeviceSummary]:
         """The devices a platform knows."""
-        return [_summary(device) for device in _platform(simulation, name).store]
+        return [_summary(device) for device in _any_platform(simulation, name).store]
 
     @router.put("/platforms/{name}/devices/{endpoint}")
     async def provision(name: str, endpoint: str) -> models.DeviceSummary:
         """Make a device known, as its owner does in the console; needed where --strict-devices is on."""
-        return _summary(_platform(simulation, name).store.provision(endpoint))
+        return _summary(_any_platform(simulation, name).store.provision(endpoint))
 
     @router.delete("/platforms/{name}/devices/{endpoint}", status_code=204)
     async def remove(name: str, endpoint: str) -> None:
         """Delete a device with all it has sent; its registration ends."""
         _device(simulation, name, endpoint)
-        _platform(simulation, name).store.remove(endpoint)
+        _any_platform(simulation, name).store.remove(endpoint)
 
     @router.get("/platforms/{name}/devices/{endpoint}/uplinks")
     async def uplinks(name: str, endpoint: str) -> list[models.UplinkRecord]:
@@ -152,11 +166,22 @@ def _platform_routes(router: APIRouter, simulation: Simulation) -> None:
                 time=uplink.time,
                 path=uplink.path,
                 payload_hex=uplink.payload.hex().upper(),
+                payload_base64=base64.b64encode(uplink.payload).decode(),
                 type=uplink.type,
                 message_id=uplink.message_id,
+                decoded=_decoded(_any_platform(simulation, name), uplink.payload),
             )
             for uplink in _device(simulation, name, endpoint).uplinks
         ]
+
+
+def _owner_routes(router: APIRouter, simulation: Simulation) -> None:
+    @router.patch("/platforms/{name}/devices/{endpoint}")
+    async def change(name: str, endpoint: str, request: models.DeviceChanges) -> models.DeviceSummary:
+        """Change what the owner of a device sets in the platform's console."""
+        device = _device(simulation, name, endpoint)
+        _platform(simulation, name).save_power(endpoint, request.power_saving)
+        return _summary(device)
 
     @router.post("/platforms/{name}/devices/{endpoint}/forget", status_code=204)
     async def forget(name: str, endpoint: str) -> None:
@@ -171,8 +196,18 @@ def _downlink_routes(router: APIRouter, simulation: Simulation) -> None:
     async def send(name: str, endpoint: str, request: models.DownlinkRequest) -> models.DownlinkRecord:
         """Send a command to a device; it waits until the device can hear it."""
         _device(simulation, name, endpoint)
-        payload = bytes.fromhex(request.payload_hex)
-        return _downlink(_platform(simulation, name).downlink(endpoint, payload))
+        platform, payload = _any_platform(simulation, name), bytes.fromhex(request.payload_hex)
+        if request.service_id is None:
+            if request.variable:
+                raise HTTPException(422, "variable: only the body of a service command has fields")
+            return _downlink(platform.downlink(endpoint, payload))
+        try:
+            body = aep_codec.pack([payload], [None]) if request.variable else payload
+            return _downlink(platform.command(endpoint, request.service_id, body))
+        except aep_codec.CodecError as error:
+            raise HTTPException(422, str(error)) from None
+        except TypeError as error:
+            raise HTTPException(409, str(error)) from None
 
     @router.get("/platforms/{name}/devices/{endpoint}/downlinks/{id}")
     async def downlink(name: str, endpoint: str, id: str) -> models.DownlinkRecord:
@@ -220,6 +255,24 @@ def _summary(device: Device) -> models.DeviceSummary:
         objects=device.objects,
         observed=device.observed,
         last_heard=device.last_heard,
+        power_saving=device.power_saving,
+    )
+
+
+def _decoded(platform: Platform | ConnectedPlatform, payload: bytes) -> models.ServicePayload | None:
+    """A payload in AEP's codec, if it is one."""
+    frame = platform.decode(payload)
+    if frame is None:
+        return None
+    value = aep_codec.variable(frame.body)
+    return models.ServicePayload.model_validate(
+        {
+            "kind": frame.kind.label,
+            "service_id": frame.service_id,
+            "task_id": frame.task_id,
+            "body_hex": frame.body.hex().upper(),
+            "value_hex": None if value is None else value.hex().upper(),
+        }
     )
 
 
@@ -229,6 +282,8 @@ def _downlink(downlink: Downlink) -> models.DownlinkRecord:
         state=downlink.state.value,
         payload_hex=downlink.payload.hex().upper(),
         reason=downlink.reason,
+        task_id=downlink.task_id,
+        response_hex=None if downlink.response is None else downlink.response.hex().upper(),
     )
 
 

@@ -11,15 +11,18 @@ from modemsim.platforms.names import device_id
 
 Address = tuple[str, int]
 
+UplinkType = Literal["CON", "NON", "TCP", "QOS0", "QOS1", "QOS2"]
+"""How an uplink came: a CoAP notification of either kind, a frame over TCP, an MQTT message."""
+
 
 @dataclass(frozen=True, slots=True)
 class Uplink:
-    """One notification that arrived: loop seconds, the observed path, the module's bytes, how it was sent."""
+    """Data that arrived: loop seconds, observed path or topic, the module's bytes, how it was sent."""
 
     time: float
     path: str
     payload: bytes
-    type: Literal["CON", "NON"]
+    type: UplinkType
     message_id: int
 
 
@@ -28,15 +31,19 @@ class Device:
     """One device as the console shows it; `registered` is LwM2M registration, never network attachment.
 
     Instants are loop seconds, `lifetime` is in seconds (0: without end), `location` is the id below /rd while
-    registered. `address` and the other facts of a registration keep their last values after it has ended;
-    they are None until the first one. `downlinks` are all commands so far, by id.
+    registered; `registered_as` is the endpoint name in the form that it registered with. A device that its
+    owner declared `power_saving` is sent to as one in queue mode. `address` and the other facts of a
+    registration keep their last values after it has ended; they are None until the first one. `downlinks` are
+    all commands so far, by id.
     """
 
     endpoint: str
     registered: bool = False
+    registered_as: str | None = None
     lifetime: int | None = None
     binding: str | None = None
     queue_mode: bool = False
+    power_saving: bool = False
     version: str | None = None
     address: Address | None = None
     objects: list[str] = field(default_factory=list)
