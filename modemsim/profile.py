@@ -288,6 +288,17 @@ class SocketsTable(_Table):
     numbers: dict[str, int] = {}
 
 
+class MqttTable(_Table):
+    """The module's MQTT clients: results of an opening by situation, and of an end by its cause.
+
+    `stored`: messages that wait for the host, each client.
+    """
+
+    stored: int = 5
+    numbers: dict[str, int] = {}
+    status: dict[str, int] = {}
+
+
 class Profile(_Table):
     """One module type and firmware revision, complete and checked."""
 
@@ -310,6 +321,7 @@ class Profile(_Table):
     radio: RadioTable = RadioTable()
     urc_output: UrcOutput = UrcOutput()
     sockets: SocketsTable = SocketsTable()
+    mqtt: MqttTable = MqttTable()
     limits: dict[str, int] = {}
     words: dict[str, dict[str, str | int]] = {}
     """Names for internal states in replies, e.g. words.nmstatus."""
@@ -462,6 +474,7 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         "radio": RadioTable,
         "urc_output": UrcOutput,
         "sockets": SocketsTable,
+        "mqtt": MqttTable,
         "settings": Setting,
         "urcs": Urc,
         "commands": CommandEntry,

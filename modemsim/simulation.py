@@ -14,6 +14,7 @@ from typing import Any
 from modemsim.commands.catalogue import catalogue
 from modemsim.net import Address
 from modemsim.net.routes import Routes, parse_route
+from modemsim.platforms.aep_mqtt import AepMqtt
 from modemsim.platforms.aep_tcp import AepTcp
 from modemsim.platforms.base import Platform
 from modemsim.platforms.china_telecom import Aep, CtIot
@@ -88,7 +89,8 @@ class World:
         network = Network(start=options.start, **(cell or {}))
         if not platforms:
             return cls(network, trace)
-        connected: list[ConnectedPlatform] = [AepTcp(trace=trace, strict=options.strict_devices)]
+        kinds: tuple[type[ConnectedPlatform], ...] = (AepMqtt, AepTcp)
+        connected = [kind(trace=trace, strict=options.strict_devices) for kind in kinds]
         return cls(
             network,
             trace,

@@ -277,6 +277,9 @@ class Command:
         """The data mode for these values; override to take data inline (None) or refuse before the prompt."""
         return self.data_mode
 
+    def refused(self, ue: Any, situation: str) -> None:
+        """Called after a refusal; override it where the module remembers the reason."""
+
     def check(self, form: Form, ue: Any) -> None:
         """Raise the `Refusal` of the first need that is not met in this form."""
         for need in self.read_needs if form is Form.READ else self.needs:

@@ -118,6 +118,8 @@ class Interpreter:
             await self._answer(command, request, outcome)
         except Refusal as refusal:
             self._refused(outcome, command, refusal)
+            if command is not None:
+                command.refused(self.ue, refusal.situation)
             event = "unknown" if command is None else "refused"
             self.io.note(event, command=request.raw, situation=refusal.situation)
         except Exception as error:

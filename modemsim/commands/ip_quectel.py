@@ -104,7 +104,9 @@ class Qping(Command):
     async def _run(self, ue: Ue, host: str, timeout: int, count: int, size: int) -> None:
         ue.sockets.jobs.add(PING)
         situation, found = await _addresses(ue, host)
-        if found:
+        if ue.radio.ip is None:
+            ue.publish("echo.failed", error=ue.sockets.number("no_bearer"))
+        elif found:
             await self._ping(ue, found[0], timeout, count, size)
         else:
             ue.publish("echo.failed", error=ue.sockets.number(situation))

@@ -21,20 +21,25 @@ SOURCE = f"{IMITATION}; {SIBLING}"
 SEND_FORMAT = "+QICFG.dataformat.send"
 RECEIVE_FORMAT = "+QICFG.dataformat.recv"
 VIEW = "+QICFG.viewmode"
+ECHO = "+QISDE.echo"
 SENT, FAILED = "SEND OK", "SEND FAIL"
 
 
-def refuse(ue: Ue, situation: str) -> Refusal:
-    """A refusal whose reason the module remembers."""
-    ue.sockets.error = situation
-    return Refusal(situation)
+class SocketCommand(Command):
+    """Base of a command about sockets: the module remembers why it was refused."""
+
+    group = "sockets"
+
+    def refused(self, ue: Ue, situation: str) -> None:
+        """Keep the reason for AT+QIGETERROR."""
+        ue.sockets.failed(situation)
 
 
 def find(ue: Ue, id: int) -> Socket:
     """The socket of that number; refuses when there is none."""
     socket = ue.sockets.get(id)
     if socket is None:
-        raise refuse(ue, "no_socket")
+        raise Refusal("no_socket")
     return socket
 
 
@@ -42,14 +47,14 @@ def connected(ue: Ue, id: int) -> Socket:
     """The socket of that number if data can be sent on it."""
     socket = find(ue, id)
     if socket.state is not State.CONNECTED:
-        raise refuse(ue, "not_connected")
+        raise Refusal("not_connected")
     return socket
 
 
-class Qiopen(Command):
+class Qiopen(SocketCommand):
     """Open a socket; the outcome follows the OK."""
 
-    name, source, group, provenance = "+QIOPEN", SOURCE, "sockets", "inferred"
+    name, source, provenance = "+QIOPEN", SOURCE, "inferred"
     max_response = 0.3
     errors = ("no_bearer", "in_use")
     context = Int(0, 15, doc="packet data context")
@@ -63,27 +68,21 @@ class Qiopen(Command):
     def write(self, ue: Ue, context: int, id: int, kind: str, host: str, port: int, local_port: int,
               access: int) -> None:  # fmt: skip
         if kind in (Kind.TCP, Kind.UDP) and port == 0:
-            raise refuse(ue, "bad_value")
+            raise Refusal("bad_value")
         if not ue.quirk("open_without_address"):
-            self._check_bearer(ue)
+            needs.bearer(ue)
         if ue.sockets.get(id) is not None:
-            raise refuse(ue, "in_use")
+            raise Refusal("in_use")
         ue.sockets.open(
             ue.sockets.create(id, Kind(kind), access=Access(access), context=context, host=host, port=port,
                               local_port=local_port)
         )  # fmt: skip
 
-    def _check_bearer(self, ue: Ue) -> None:
-        try:
-            needs.bearer(ue)
-        except Refusal:
-            raise refuse(ue, "no_bearer") from None
 
-
-class Qisend(Command):
+class Qisend(SocketCommand):
     """Send data, given in the command or after a prompt; with length 0 tell what became of sent data."""
 
-    name, source, group, provenance = "+QISEND", SOURCE, "sockets", "inferred"
+    name, source, provenance = "+QISEND", SOURCE, "inferred"
     errors = ("no_socket", "not_connected", "length_mismatch", "bad_value", "aborted")
     data_mode = DataMode(length="length", max_bytes=1460, cancelled="", timeout="data_input")
     write_reply = "+QISEND: {sent},{acked},{unacked}"
@@ -97,9 +96,10 @@ class Qisend(Command):
         find(ue, values["id"]) if values["length"] == 0 else connected(ue, values["id"])
         if values["length"] == 0 or values["data"] is not None or self.data_mode is None:
             return None
+        mode = dataclasses.replace(self.data_mode, echo=bool(ue.settings.get(ECHO)))
         if ue.settings.get(SEND_FORMAT):
-            return dataclasses.replace(self.data_mode, width=2, max_bytes=2 * self.data_mode.max_bytes)
-        return self.data_mode
+            mode = dataclasses.replace(mode, width=2, max_bytes=2 * mode.max_bytes)
+        return mode
 
     def write(self, ue: Ue, id: int, length: int | None, data: str | bytes | None, rai: int) -> Any:
         if data is None:
@@ -108,26 +108,26 @@ class Qisend(Command):
         inline = isinstance(data, str)
         raw = to_bytes(data) if isinstance(data, str) else data
         if ue.settings.get(SEND_FORMAT):
-            raw = _decoded(ue, raw)
+            raw = _decoded(raw)
         if inline and length is not None and len(raw) != length:
-            raise refuse(ue, "length_mismatch")
+            raise Refusal("length_mismatch")
         socket = connected(ue, id)
         if not ue.sockets.send(socket, raw, rai=rai):
             return Answer(final=FAILED)
         return Answer(then=[SENT]) if inline else Answer(final=SENT)
 
 
-def _decoded(ue: Ue, digits: bytes) -> bytes:
+def _decoded(digits: bytes) -> bytes:
     try:
         return bytes.fromhex(to_text(digits))
     except ValueError:
-        raise refuse(ue, "bad_value") from None
+        raise Refusal("bad_value") from None
 
 
-class Qird(Command):
+class Qird(SocketCommand):
     """Read received data out of the buffer of a socket; with length 0 tell how much came and was read."""
 
-    name, source, group, provenance = "+QIRD", SIBLING, "sockets", "inferred"
+    name, source, provenance = "+QIRD", SIBLING, "inferred"
     errors = ("no_socket", "not_allowed")
     id = Int(0, 11, doc="number of the socket")
     length = Int(0, 1500, default=1500, doc="most bytes to read; 0 tells total, read and unread")
@@ -135,7 +135,7 @@ class Qird(Command):
     def write(self, ue: Ue, id: int, length: int) -> list[str]:
         socket = find(ue, id)
         if socket.access is not Access.BUFFER:
-            raise refuse(ue, "not_allowed")
+            raise Refusal("not_allowed")
         if length == 0:
             buffer = socket.buffer
             return [f"+QIRD: {buffer.total},{buffer.read},{len(buffer)}"]
@@ -147,10 +147,10 @@ class Qird(Command):
         return [f"{head},{shown}"] if ue.settings.get(VIEW) else [head, shown]
 
 
-class Qiclose(Command):
+class Qiclose(SocketCommand):
     """Close a socket; one that is not open counts as closed."""
 
-    name, source, group, provenance = "+QICLOSE", "BC660K-GL log; " + SOURCE, "sockets", "log"
+    name, source, provenance = "+QICLOSE", "BC660K-GL log; " + SOURCE, "log"
     max_response = 10.0
     id = Int(0, 11, doc="number of the socket")
     timeout = Int(0, 65535, default=10, doc="seconds the connection may take to close")
@@ -162,10 +162,10 @@ class Qiclose(Command):
         return Answer(after=lambda: ue.publish("socket.released", id=id))
 
 
-class Qistate(Command):
+class Qistate(SocketCommand):
     """Tell the state of all sockets, of those of one context, or of one socket."""
 
-    name, source, group, provenance = "+QISTATE", "host programs; " + SOURCE, "sockets", "log"
+    name, source, provenance = "+QISTATE", "host programs; " + SOURCE, "log"
     testable = False
     read_reply = write_reply = execute_reply = (
         '+QISTATE: {id},"{kind}","{host}",{port},{local_port},{state},{context},{access}'
@@ -191,10 +191,10 @@ def _state(socket: Socket) -> dict[str, Any]:
             "server": server}  # fmt: skip
 
 
-class Qicfg(Command):
+class Qicfg(SocketCommand):
     """Tell and set how sockets behave, by the name of the item."""
 
-    name, source, group, provenance = "+QICFG", "host programs; " + SOURCE, "sockets", "inferred"
+    name, source, provenance = "+QICFG", "host programs; " + SOURCE, "inferred"
     errors = ("unknown_item", "bad_value", "missing_parameter", "surplus_parameter")
     item = Text(32, doc="name of the item")
     first = Raw(16, default=None, doc="new value; without it the value is told")
@@ -222,17 +222,17 @@ class Qicfg(Command):
     def write(self, ue: Ue, item: str, **given: str | None) -> Any:
         known = next((name for name in self._items(ue) if name.lower() == item.lower()), None)
         if known is None:
-            raise refuse(ue, "unknown_item")
+            raise Refusal("unknown_item")
         values = [value for value in given.values() if value is not None]
         if not values:
             return self._told(ue, known)
         parts = self.ITEMS[known]
         if len(values) != len(parts):
             short = len(values) < len(parts)
-            raise refuse(ue, "missing_parameter" if short else "surplus_parameter")
+            raise Refusal("missing_parameter" if short else "surplus_parameter")
         for value, (low, high) in zip(values, parts.values(), strict=True):
             if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
-                raise refuse(ue, "bad_value")
+                raise Refusal("bad_value")
         for value, part in zip(values, parts, strict=True):
             ue.settings.set(f"+QICFG.{known}{part}", int(value))
         return None

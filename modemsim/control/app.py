@@ -133,13 +133,10 @@ def _platform_routes(router: APIRouter, simulation: Simulation) -> None:
     @router.get("/platforms")
     async def platforms() -> list[models.PlatformSummary]:
         """The built-in platforms of this run."""
-        found: list[Platform | ConnectedPlatform] = [*simulation.platforms.values()]
-        found += simulation.connected.values()
+        found: dict[str, Platform | ConnectedPlatform] = {**simulation.platforms, **simulation.connected}
         return [
-            models.PlatformSummary(
-                name=platform.name, address=_address(platform.address), devices=len(platform.store)
-            )
-            for platform in found
+            models.PlatformSummary(name=name, address=_address(platform.address), devices=len(platform.store))
+            for name, platform in found.items()
         ]
 
     @router.get("/platforms/{name}/devices")

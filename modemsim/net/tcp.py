@@ -196,7 +196,7 @@ class TcpSocket:
     async def _downlink(self) -> Loss:
         """Read while the owner has room; at the peer's end tell it, and let the other direction finish."""
         loop = asyncio.get_running_loop()
-        while True:
+        while not self.closed:
             while (room := self.room()) <= 0:
                 self._room_made.clear()
                 await self._room_made.wait()
@@ -209,9 +209,12 @@ class TcpSocket:
                 end = self.on_end
                 self.close()
                 end(Loss.CLOSED)
-                await asyncio.Event().wait()
+                if not self.closed:
+                    await asyncio.Event().wait()  # the other direction ends the connection
+                return Loss.CLOSED
             self._bearer.note("downlink", peer=_text(self.peer), size=len(data), protocol="tcp")
             self.on_data(data)
+        return Loss.CLOSED
 
     # ------------------------------------------------------------ peers outside the process
 

@@ -67,7 +67,7 @@ class AepTcp(ConnectedPlatform):
             name, secret, version = [(await _sized(reader)).decode("latin-1") for _ in range(3)]
             result = self._judge(name, secret, version)
         if self.down:
-            await asyncio.Event().wait()
+            await self.hang(reader)
         self.emit("login", endpoint=name, result=int(result))
         writer.write(bytes([Frame.LOGIN_ANSWER]) + int(result).to_bytes(2, "big"))
         await writer.drain()

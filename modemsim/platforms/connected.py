@@ -75,6 +75,12 @@ class ConnectedPlatform(ABC):
 
     # ------------------------------------------------------------ for the protocol
 
+    async def hang(self, reader: asyncio.StreamReader) -> None:
+        """Take what comes and never answer, until the peer goes; raises IncompleteReadError then."""
+        while await reader.read(4096):
+            pass
+        raise asyncio.IncompleteReadError(b"", None)
+
     def knows(self, endpoint: str) -> bool:
         """Whether the device may come in at all."""
         return self.store.admit(endpoint) is not None

@@ -246,7 +246,7 @@ async def platform_uplinks(stage: Stage, limit: float | None, count: int) -> Non
     await _until(lambda: held() == count, limit or 0.0, lambda: f"the platform holds {held()} uplinks")
 
 
-@_action("platform last", _HEX, _words("CON", "NON", optional=True))
+@_action("platform last", _HEX, _words("CON", "NON", "TCP", "QOS0", "QOS1", "QOS2", optional=True))
 async def platform_last(stage: Stage, limit: float | None, payload: bytes, kind: str | None = None) -> None:
     """Check payload, and if given type, of the newest uplink at the platform."""
 

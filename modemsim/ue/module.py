@@ -30,6 +30,7 @@ from modemsim.ue.identity import Identity
 from modemsim.ue.language import Language
 from modemsim.ue.line_rate import LineRate
 from modemsim.ue.lwm2m_client import make_client, tuning
+from modemsim.ue.mqtt_clients import MqttClients
 from modemsim.ue.nvm import Nvm
 from modemsim.ue.pdp import PdpContexts
 from modemsim.ue.power import Power, PowerEvent, boot_noise, next_state
@@ -127,6 +128,7 @@ class Ue:
         )
         self.raw_coap = RawCoap(self.bearer, self.publish)
         self.pdp = PdpContexts(self.radio, self.settings, self.timing, self.publish)
+        self.sockets.on_failure = self.pdp.failed
         self.hosted = HostedSession(self)
         self.downlinks = Downlinks(
             self.limit("downlink_messages"),
@@ -152,7 +154,15 @@ class Ue:
             trace=trace,
             receive_buffer=profile.serial.receive_buffer,
         )
-        self.terminal.on_urc_sent = self.sockets.pump
+        self.mqtt = MqttClients(
+            profile.mqtt,
+            self.bearer,
+            self.resolver,
+            self.publish,
+            self.spawn,
+            lambda: self.terminal.urcs_waiting,
+        )
+        self.terminal.on_urc_sent = self._line_idle
         self.delivery: Callable[[], Delivery] = lambda: Delivery(
             self.settings.get(profile.cloud.delivery) if profile.cloud.delivery else Delivery.DIRECT
         )
@@ -195,6 +205,7 @@ class Ue:
             self.enrolment.bearer_up()
         else:
             self.sockets.bearer_lost()
+            self.mqtt.bearer_lost()
             self.cloud.address_lost()
             if self.quirk("report_fails_with_bearer"):
                 self.cloud.bearer_lost()
@@ -207,6 +218,9 @@ class Ue:
 
     def _on_pdp(self, values: dict[str, Any]) -> dict[str, Any]:
         self.hosted.connection_changed(values["up"])
+        if not values["up"]:
+            self.sockets.bearer_lost(by_host=values["by_host"])
+            self.mqtt.bearer_lost()
         return values
 
     def _on_nitz(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -214,6 +228,10 @@ class Ue:
         if any(self.settings.get(key) for key in self.profile.access.network_time):
             self.calendar.set(values["utc"], zone)
         return {"utc": values["utc"], "zone": zone, "local": values["utc"] + timedelta(minutes=15 * zone)}
+
+    def _line_idle(self) -> None:
+        self.sockets.pump()
+        self.mqtt.pump()
 
     def _network_changed(self) -> None:
         if self.cloud.client is not None:
@@ -364,6 +382,7 @@ class Ue:
         self.radio.kill()
         self.bearer.close()
         self.sockets.clear()
+        self.mqtt.clear()
         self.resolver.clear()
         self.raw_coap.clear()
         self.downlinks.clear()

@@ -139,8 +139,8 @@ class Sockets:
         self._sockets: dict[int, Socket] = {}
         self.jobs: set[str] = set()
         """What runs in the background and can run only once (a ping, a look-up)."""
-        self.error = "ok"
-        """Situation of the last failure, for commands that tell it."""
+        self.on_failure: Callable[[int], None] = lambda number: None
+        """Called with the number of every failure, for commands that tell the last one."""
 
     def __iter__(self) -> Iterator[Socket]:
         return iter([self._sockets[id] for id in sorted(self._sockets)])
@@ -149,13 +149,20 @@ class Sockets:
         """The socket of that number, if there is one."""
         return self._sockets.get(id)
 
-    def free(self) -> int | None:
-        """The lowest number no socket has; None when all are taken."""
-        return next((id for id in range(self._table.ids) if id not in self._sockets), None)
+    def free(self, start: int = 0) -> int | None:
+        """The lowest number from `start` on that no socket has; None when all are taken."""
+        return next((id for id in range(start, self._table.ids) if id not in self._sockets), None)
 
     def number(self, situation: str) -> int:
         """The number the profile gives a situation; raises KeyError for one it does not know."""
         return self._table.numbers[situation]
+
+    def failed(self, situation: str) -> str:
+        """Remember a failure; returns its situation."""
+        number = self._table.numbers.get(situation)
+        if number is not None:
+            self.on_failure(number)
+        return situation
 
     # ------------------------------------------------------------ opening
 
@@ -186,16 +193,19 @@ class Sockets:
         try:
             await self._connect(socket)
         except NameFailed as failed:
-            self.error = _SITUATIONS[failed.problem]
+            situation = _SITUATIONS[failed.problem]
         except CrossingFailed as failed:
-            self.error = _SITUATIONS[failed.loss]
+            situation = _SITUATIONS[failed.loss]
         except TimeoutError:
-            self.error = "timeout"
+            situation = "timeout"
         except OSError:
-            self.error = "bind"
+            situation = "bind"
         else:
             return "ok"
-        return self.error
+        if socket.tcp is not None:
+            socket.tcp.abort()
+        socket.tcp, socket.state = None, State.INITIAL
+        return self.failed(situation)
 
     async def _connect(self, socket: Socket) -> None:
         if self._bearer.ip is None:
@@ -356,7 +366,7 @@ class Sockets:
             socket.tcp.abort()
         self.close(socket)
 
-    def bearer_lost(self) -> None:
+    def bearer_lost(self, *, by_host: bool = False) -> None:
         """The PDN connection is gone: every socket is broken, and stays until the host closes it."""
         broken = [socket for socket in self if socket.state is not State.CLOSING]
         for socket in broken:
@@ -368,7 +378,7 @@ class Sockets:
                 socket.udp.close()
             self._publish("socket.broken", id=socket.id)
         if broken:
-            self._publish("sockets.deactivated", context=broken[0].context)
+            self._publish("sockets.deactivated", context=broken[0].context, by_host=by_host)
 
     def clear(self) -> None:
         """The power is gone."""
