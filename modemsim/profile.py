@@ -127,7 +127,7 @@ class BootStep(_Table):
     after: str
     line: str | None = None
     when: Literal["always", "sim", "no_sim"] = "always"
-    action: Literal["at_ready", "radio_on", "none"] = "none"
+    action: Literal["at_ready", "radio_on", "firmware_result", "none"] = "none"
 
 
 class Boot(_Table):
@@ -200,6 +200,29 @@ class CloudTable(_Table):
     """Setting with the lifetime of a registration in seconds; else the default of [lwm2m]."""
 
 
+class FirmwareTable(_Table):
+    """How the module updates its firmware over object 5; times in seconds."""
+
+    schemes: tuple[Literal["coap", "coaps"], ...] = ("coap",)
+    """Schemes of package URIs it can download from; resource 5/0/8 tells their numbers."""
+    block: Literal[16, 32, 64, 128, 256, 512, 1024] = 512
+    block_wait: float = 10.0
+    block_repeats: int = 5
+    """How often a block that did not come within `block_wait` is asked for again."""
+    starts: Literal["at_once", "acknowledged"] = "at_once"
+    """When a download starts: at the write of the URI, or when the server has acknowledged state 1."""
+    resume: bool = False
+    """Whether a download after a broken connection goes on where it stopped, if the package is the same."""
+    after_restart: Literal["fail", "continue"] = "fail"
+    """What becomes of a download that a restart interrupts: result 4, or it goes on once registered."""
+    source_check: Literal["download", "update"] = "update"
+    """When a package for another source revision is found out: result 5 instead of state 2, or result 8."""
+    told: Literal["boot_loader", "boot", "session"] = "boot_loader"
+    """When the host is told the result: before the boot chain, in it, or when a session is opened."""
+    steps: int = 50
+    """Progress reports of a whole update."""
+
+
 class Profile(_Table):
     """One module type and firmware revision, complete and checked."""
 
@@ -218,6 +241,7 @@ class Profile(_Table):
     commands: dict[str, CommandEntry]
     lwm2m: Lwm2m
     cloud: CloudTable = CloudTable()
+    firmware: FirmwareTable | None = None
     limits: dict[str, int] = {}
     words: dict[str, dict[str, str | int]] = {}
     """Names for internal states in replies, e.g. words.nmstatus."""
@@ -366,6 +390,7 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         "boot": BootStep if len(location) > 2 else Boot,
         "lwm2m": Lwm2m,
         "cloud": CloudTable,
+        "firmware": FirmwareTable,
         "settings": Setting,
         "urcs": Urc,
         "commands": CommandEntry,

@@ -79,6 +79,11 @@ class Observations:
     def __contains__(self, path: Path) -> bool:
         return path in self._observed
 
+    def request_of(self, path: Path) -> tuple[bytes, int | None] | None:
+        """Token and Accept of the request that began the observation of a path; None without one."""
+        observation = self._observed.get(path)
+        return None if observation is None else (observation.token, observation.pipe.request.opt.accept)
+
     def clear(self) -> None:
         """Forget everything without a word, as a new registration does."""
         for observation in self._observed.values():

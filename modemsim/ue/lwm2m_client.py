@@ -67,7 +67,7 @@ def object_tree(ue: Ue, server: Address) -> ObjectTree:
         objects.server(),
         _device(ue),
         _connectivity(ue),
-        objects.firmware(),
+        ue.firmware.object.instance() if ue.firmware.supported else objects.firmware(),
         objects.appdata_uplink(),
         objects.appdata_downlink(lambda payload: None),
     )

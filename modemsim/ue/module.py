@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from modemsim.at.urc import frame
 from modemsim.clock import Calendar
 from modemsim.net import Address
 from modemsim.net.bearer import Bearer
@@ -20,6 +21,7 @@ from modemsim.trace import Trace
 from modemsim.ue.access import Access, registration_fields
 from modemsim.ue.cloud import CloudSession
 from modemsim.ue.downlinks import Delivery, Downlinks
+from modemsim.ue.firmware import Firmware
 from modemsim.ue.identity import Identity
 from modemsim.ue.language import Language
 from modemsim.ue.lwm2m_client import make_client, tuning
@@ -107,6 +109,7 @@ class Ue:
         self.delivery: Callable[[], Delivery] = lambda: Delivery(
             self.settings.get(profile.cloud.delivery) if profile.cloud.delivery else Delivery.DIRECT
         )
+        self.firmware = Firmware(self)
         self.urcs = UrcSources(profile.urcs, self.settings, self._print_urc)
         self.state = Power.OFF
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -148,7 +151,11 @@ class Ue:
         self.publish("sim", state=state.value)
 
     def _print_urc(self, line: str, in_command: bool) -> None:
-        self.terminal.urc(line, in_command=in_command)
+        if self.firmware.in_boot_loader:
+            self.serial.send(frame(self.terminal.fit(line)))
+            self.trace.emit("at", "urc", line=line)
+        else:
+            self.terminal.urc(line, in_command=in_command)
 
     def _readable_imsi(self) -> str | None:
         return self.usim.imsi if self.usim.ready else None
@@ -180,9 +187,19 @@ class Ue:
         assert self.radio.ip is not None
         endpoint = name or self.identity.imei
         seconds = self.lifetime if lifetime is None else lifetime
+        self.firmware.session_opened()
         self.cloud.open(
-            lambda hear: make_client(self, server, endpoint, seconds, hear), server, self.radio.ip
+            lambda hear: make_client(self, server, endpoint, seconds, self._both(hear)), server, self.radio.ip
         )
+
+    def _both(self, hear: Callable[..., None]) -> Callable[..., None]:
+        """Let the firmware update hear of the client what the cloud session hears."""
+
+        def told(event: str, **values: Any) -> None:
+            hear(event, **values)
+            self.firmware.heard(event, **values)
+
+        return told
 
     async def resolve(self, host: str) -> str | None:
         """The address a host name stands for; an address stands for itself; None when nobody knows it."""
@@ -270,9 +287,12 @@ class Ue:
         self.serial.powered = True
         self._early = bytearray()
         self.serial.receiver = self._keep_early
+        self.firmware.power_up()
 
     async def _boot(self) -> None:
-        """Run the boot chain of the profile."""
+        """Run the boot chain of the profile, after the boot loader if there is firmware to install."""
+        if await self.firmware.boot():
+            self._early.clear()
         for step in self.profile.boot.sequence:
             await asyncio.sleep(self.timing.draw(step.after))
             self._boot_step(step)
@@ -296,5 +316,7 @@ class Ue:
             self.serial.receiver(bytes(self._early))
         if step.line is not None:
             self.terminal.urc(step.line)
+        if step.action == "firmware_result":
+            self.firmware.tell_result()
         if step.action == "radio_on":
             self.access.start()
