@@ -56,6 +56,8 @@ class Serial(_Table):
     baud: int
     receive_buffer: int = 3136
     pacing: bool = True
+    rate: str = "+IPR.rate"
+    """Setting with the rate in force after a start."""
 
 
 class DialectTable(_Table):
@@ -122,11 +124,18 @@ class Errors(_Table):
 
 
 class BootStep(_Table):
-    """One line of the boot chain: printed `after` its delay, counted from the step before."""
+    """One line of the boot chain: printed `after` its delay, counted from the step before.
+
+    {cause} in the line is the profile's word (words.boot_cause) for why the module started. `noise`: at most
+    so many bytes that the boot ROM sends at another rate come first.
+    """
 
     after: str
+    noise: int = 0
     line: str | None = None
     when: Literal["always", "sim", "no_sim"] = "always"
+    quirk: str | None = None
+    """Only while this quirk is on, or with a "!" in front, off."""
     action: Literal["at_ready", "radio_on", "firmware_result", "none"] = "none"
 
 
@@ -147,6 +156,10 @@ class Urc(_Table):
     line: str | None = None
     lines: dict[str, str] = {}
     in_command: bool = False
+    quirk: str | None = None
+    """Only while this quirk is on, or with a "!" in front, off."""
+    words: dict[str, str] = {}
+    """Field of the event -> table of [words] that translates it; "*" there stands for every other value."""
 
     @model_validator(mode="after")
     def _one_spelling(self) -> Urc:
@@ -163,7 +176,7 @@ class CommandEntry(_Table):
     forms: tuple[Literal["test", "read", "write", "execute"], ...] | None = None
     params: dict[str, Any] = {}
     test: str | None = None
-    replies: dict[str, str] = {}
+    replies: dict[str, str | list[str]] = {}
     fixed: dict[str, str | list[str]] = {}
     delay: str | None = None
     max_response: Annotated[float, BeforeValidator(lambda v: Delay.parse(v).low)] | None = None
@@ -180,8 +193,14 @@ class Lwm2m(_Table):
     """Objects and instances ("1/0") in the order in which a registration lists them, behind `root`."""
     default_lifetime: int = 86400
     update_at: float = 0.9
+    refresh: tuple[tuple[int, float, float], ...] = ()
+    """Instead of `update_at`; this, the two flags and `disable` as in `modemsim.lwm2m.policy`."""
     reregister_on_failed_update: bool = True
+    keep_on_failed_update: bool = False
+    disable: bool = False
     observe_answer_hex: str = ""
+    observe_format: int = 42
+    """Content format of the answer to the Observe of the data resource."""
     notify_observe_option: bool = True
     ack_timeout: float | tuple[float, float, float] = (2.0, 6.0, 10.0)
     """One value, or one for each coverage level."""
@@ -191,6 +210,22 @@ class Lwm2m(_Table):
     """Confirmable messages that may wait for their acknowledgement at the same time (RFC 7252 4.7)."""
 
 
+class AccessTable(_Table):
+    """Which settings steer the search for a network, and the number of the default bearer."""
+
+    bands: str | None = "+QBAND.bands"
+    """Setting with the bands that are searched; without it all are."""
+    network_time: tuple[str, ...] = ("+CTZU.onoff",)
+    """Settings of which any switches setting the calendar by network time on."""
+    apn: str | None = None
+    """Setting with the access point name the module asks for; without one, or empty, the network's."""
+    default_cid: int = 0
+    autoconnect: str | None = None
+    """Setting that lets the module switch its radio on and attach by itself; else it always does."""
+    channel: str | None = None
+    """Setting with the only channel (EARFCN) that is used, -1 for any; else any."""
+
+
 class CloudTable(_Table):
     """Which settings steer the session with the platform; without one the default holds."""
 
@@ -198,6 +233,16 @@ class CloudTable(_Table):
     """Setting with the way downlink data reaches the host (0 store, 1 at once, 2 announce); else at once."""
     lifetime: str | None = None
     """Setting with the lifetime of a registration in seconds; else the default of [lwm2m]."""
+    switch: str | None = None
+    """Setting that says who registers: 0 the host, 1 the module by itself, 2 nobody; else the host."""
+    servers: tuple[str, ...] = ()
+    """Settings with a stored server ([host, port] or []); the first one that is set counts."""
+    security: str | None = None
+    """Setting that asks for a secured connection when it is not 0."""
+    endpoint: str | None = None
+    """Setting with the endpoint name; else, or when empty, the IMEI."""
+    binding: str | None = None
+    """Setting with the binding mode (1: U, 2: UQ); else that of [lwm2m]."""
 
 
 class FirmwareTable(_Table):
@@ -240,6 +285,7 @@ class Profile(_Table):
     urcs: tuple[Urc, ...] = ()
     commands: dict[str, CommandEntry]
     lwm2m: Lwm2m
+    access: AccessTable = AccessTable()
     cloud: CloudTable = CloudTable()
     firmware: FirmwareTable | None = None
     limits: dict[str, int] = {}
@@ -389,6 +435,7 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         "dialect": DialectTable,
         "boot": BootStep if len(location) > 2 else Boot,
         "lwm2m": Lwm2m,
+        "access": AccessTable,
         "cloud": CloudTable,
         "firmware": FirmwareTable,
         "settings": Setting,

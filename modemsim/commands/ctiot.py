@@ -74,7 +74,8 @@ class Nmgs(Command):
     testable = False
     needs = (*_LINK, needs.no_login_running, needs.logged_in, needs.observed, needs.no_update_running)
     errors = (*_LINK_ERRORS, "updating", "too_long", "odd_hex", "empty", "length_mismatch",
-              "login_in_progress", "not_logged_in", "no_session", "not_observed", "not_permitted")  # fmt: skip
+              "login_in_progress", "not_logged_in", "no_session", "not_observed",
+              "not_permitted")  # fmt: skip
 
     length = Int(1, 1024, high="too_long", doc="bytes, not hex digits")
     data = Hex(max_bytes=1024, min_bytes=1, odd="odd_hex", odd_first=True, long="too_long", empty="empty",

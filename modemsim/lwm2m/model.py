@@ -100,8 +100,9 @@ class ObjectModel:
 class ObjectInstance:
     """An instance of an object: the resources it has, where their values come from, what writing them does.
 
-    A resource exists when it is in `values`, `on_write`, `on_part` or `on_execute`. A value may be a function,
-    asked at each read. Handlers get typed values; ValueError from one is answered 4.00, `Refusal` with its own code.
+    A resource exists when it is in `values`, `on_write`, `on_part` or `on_execute`. A value may be a
+    function, asked at each read. Handlers get typed values; ValueError from one is answered 4.00, `Refusal`
+    with its own code.
     """
 
     model: ObjectModel

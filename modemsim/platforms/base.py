@@ -74,6 +74,7 @@ class Platform:
         self.upgrades = Upgrades(self.style)
         self._upgrade_runs = UpgradeRuns(self)
         self._downlinks = 0
+        self._tasks: set[asyncio.Task[None]] = set()
         self._endpoint: Endpoint | None = None
 
     @property
@@ -113,6 +114,8 @@ class Platform:
         self._upgrade_runs.stop()
         self._endpoint.close()
         self._endpoint = None
+        for task in self._tasks:
+            task.cancel()
         self._registrar.suspend()
         self.emit("stopped")
 
@@ -141,8 +144,22 @@ class Platform:
             session.forget_observation()
         self.emit("forgotten", endpoint=endpoint)
 
+    def cancel(self, endpoint: str) -> None:
+        """End the observation of a device in good order; raises KeyError for an unknown endpoint."""
+        session = self._registrar.session_of(self.store[endpoint])
+        if session is None or session.observation is None or self._endpoint is None:
+            return
+        self._endpoint.withdraw(session.observation)
+        session.observation = None
+        session.device.observed = False
+        session.queue.close()
+        self.emit("cancelled", endpoint=endpoint, path=self.style.observe)
+
     def refuse(self, endpoint: str, code: Code | None) -> None:
-        """Answer every registration and update of the endpoint with `code` from now on; None: no longer."""
+        """Answer every registration, update and deregistration of the endpoint with `code` from now on.
+
+        None: no longer.
+        """
         self._registrar.refuse(endpoint, code)
 
     @property
@@ -161,6 +178,29 @@ class Platform:
     def cancel_upgrade(self, task_id: str) -> None:
         """Cancel what is not over of an upgrade task; raises KeyError for an unknown one."""
         self._upgrade_runs.cancel(task_id)
+
+    def disable(self, endpoint: str, seconds: int) -> None:
+        """Send a registered device away for so long (object 1, Disable Timeout and Disable).
+
+        Raises KeyError for an unknown endpoint.
+        """
+        device = self.store[endpoint]
+        task = asyncio.get_running_loop().create_task(self._disable(device, seconds))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _disable(self, device: Device, seconds: int) -> None:
+        timeout = Message(code=Code.PUT, uri_path=("1", "0", "5"), content_format=0, payload=b"%d" % seconds)
+        disable = Message(code=Code.POST, uri_path=("1", "0", "4"))
+        for message in (timeout, disable):
+            if self._endpoint is None or device.address is None:
+                return
+            try:
+                response = await ask(self._endpoint, message, device.address)
+            except error.Error:
+                return
+            answer = response.code.dotted
+            self.emit("disabled", endpoint=device.endpoint, answer=answer)
 
     # For the registrar
 

@@ -1,7 +1,7 @@
 """The dialogue of an upgrade task with one device, in the order of the vendors' guides.
 
 Read version, cell, signal and state; observe 5/0/3; write the URI to 5/0/1; Execute 5/0/2 in state 2; after
-the restart read 5/0/5 and 3/0/3; cancel the observation (BC260Y CT guide 1.1, 5.3; BC35 DFOTA guide 1.0, 4.1).
+the restart read 5/0/5 and 3/0/3; cancel the observation (BC260Y CT guide 1.1, 5.3; BC35 DFOTA guide, 4.1).
 """
 
 from __future__ import annotations

@@ -58,6 +58,8 @@ class Radio:
         self.emm = Emm.OFF
         self.ip: str | None = None
         self.backed_off = False
+        self.full_search = False
+        """No channel is remembered: the next search goes through all of them (delay "full_search")."""
         self._imsi = imsi
         self._timing = timing
         self._publish = publish
@@ -98,14 +100,17 @@ class Radio:
         """Attached, and the air carries something at this moment."""
         return self.attached and not self.network.outage
 
-    def switch_on(self) -> None:
-        """AT+CFUN=1: search, attach, get an address; without a USIM only limited service."""
+    def switch_on(self, *, attach: bool = True) -> None:
+        """AT+CFUN=1: search, attach (unless told not to), get an address; without a USIM limited service."""
         if self.emm is not Emm.OFF:
             return
         self._leave_network = self.network.listen(self._network_changed)
         self._outage = self.network.outage
         if self._imsi() is None:
             self._enter(EmmEvent.SWITCH_ON_WITHOUT_SIM)
+            return
+        if not attach:
+            self._enter(EmmEvent.SWITCH_ON_WITHOUT_ATTACH)
             return
         self._enter(EmmEvent.SWITCH_ON)
         self._search()
@@ -201,6 +206,9 @@ class Radio:
             return  # `_network_changed` goes on from here
         total = self._by_level("attach")
         signalling = min(self._by_level("rrc_setup"), total)
+        if self.full_search:
+            self.full_search = False
+            total += self._timing.draw("full_search")
         self._later(total - signalling, lambda: self._cell_found(signalling))
 
     def _cell_found(self, signalling: float) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from modemsim.platforms.base import Platform
     from modemsim.platforms.downlinks import Downlink
     from modemsim.platforms.store import Uplink
+    from modemsim.platforms.upgrades import UpgradeTask
     from modemsim.simulation import Simulation
 
 WAIT_LIMIT = 300.0
@@ -32,10 +33,11 @@ class ActionFailed(Exception):
 
 @dataclass
 class Stage:
-    """What actions work on: the simulation, and the downlink command sent last."""
+    """What actions work on: the simulation, the downlink command sent last, the upgrade task made last."""
 
     simulation: Simulation
     downlink: Downlink | None = None
+    upgrade: UpgradeTask | None = None
 
 
 @dataclass(frozen=True)
@@ -285,6 +287,12 @@ async def platform_forget(stage: Stage, limit: float | None) -> None:
     _platform(stage).forget(_endpoint(stage))
 
 
+@_action("platform cancel")
+async def platform_cancel(stage: Stage, limit: float | None) -> None:
+    """End the platform's observation in good order, so that the module knows."""
+    _platform(stage).cancel(_endpoint(stage))
+
+
 @_action("platform down")
 async def platform_down(stage: Stage, limit: float | None) -> None:
     """Make every built-in platform silent, as if its host was gone."""
@@ -306,11 +314,17 @@ async def platform_observe(stage: Stage, limit: float | None, on: bool) -> None:
 
 @_action("platform refuse", Parameter("4.03|off", _code))
 async def platform_refuse(stage: Stage, limit: float | None, code: int | None) -> None:
-    """Answer the module's registrations and updates with this CoAP error code from now on, or no longer."""
+    """Answer all the module asks about its registration with this CoAP error code, or no longer."""
     from aiocoap import Code
 
     for platform in stage.simulation.platforms.values():
         platform.refuse(_endpoint(stage), None if code is None else Code(code))
+
+
+@_action("platform disable", _DURATION)
+async def platform_disable(stage: Stage, limit: float | None, seconds: float) -> None:
+    """Send the module away for this time by executing Disable of object 1."""
+    _platform(stage).disable(_endpoint(stage), int(seconds))
 
 
 @_action("platform uplinks", _COUNT)

@@ -38,6 +38,8 @@ FOLLOW_UP = 1.0
 """Seconds for which lines behind a failure are still collected for the report."""
 WIRE_TIME = 10 / 9600
 """Seconds a character is at most on the wire (10 bits at 9600 baud); response limits are extended by it."""
+LOOP_TICK = 1e-9
+"""Seconds by which asyncio may run a timer early; waiting for less than that would never end."""
 ROUNDING = 1e-6
 """Seconds by which an instant may miss a window through the arithmetic of floats."""
 
@@ -122,6 +124,8 @@ class Player:
             await self._quiet(step)
         elif step.kind is Kind.ACTION:
             await self._act(step)
+        elif step.kind is Kind.MODULE_MANY:
+            await self._repeated(step)
         else:
             await self._expect(steps)
 
@@ -184,6 +188,15 @@ class Player:
             self._since = line.instant
             self._close(line)
 
+    async def _repeated(self, step: Step) -> None:
+        """Any number of lines of one form: up to the first of another form, or a window without any."""
+        while (line := await self._next_line(None, partial(self._deadline, step, self._since))) is not None:
+            if self._matching(line, [step]) is None:
+                self._inbox.put_back(line)
+                return
+            self._record("module", line.text, step, line.instant)
+            self._since = line.instant
+
     def _matching(self, line: Line, steps: list[Step]) -> Step | None:
         for step in steps:
             captured = match_line(step.text, line.text, self._captured)
@@ -231,7 +244,7 @@ class Player:
                 return line
             self._arrived.clear()
             left = deadline() + ROUNDING - self._loop.time()
-            if left <= 0:
+            if left <= LOOP_TICK:
                 return None
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._arrived.wait(), left)

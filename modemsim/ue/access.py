@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from modemsim.profile import AccessTable
 from modemsim.radio.emm import Emm
 from modemsim.radio.network import Network
 from modemsim.radio.radio import Radio
@@ -21,7 +22,6 @@ OPERATORS: Mapping[str, tuple[str, str]] = {
 
 AUTOMATIC, MANUAL, DEREGISTER = 0, 1, 2
 CONTEXTS = "+CGDCONT.contexts"
-BANDS = "+QBAND.bands"
 
 
 class Access:
@@ -34,13 +34,17 @@ class Access:
         settings: Settings,
         timing: Timing,
         spawn: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]],
+        table: AccessTable,
     ) -> None:
         self._radio = radio
         self._network = network
         self._settings = settings
         self._timing = timing
         self._spawn = spawn
+        self._table = table
         self.functionality = 1
+        self.apn = network.apn
+        """The access point of the default bearer that came up last."""
 
     @property
     def searching(self) -> bool:
@@ -48,9 +52,16 @@ class Access:
         return self._radio.emm in (Emm.SEARCHING, Emm.ATTACHING)
 
     def start(self) -> None:
-        """Power-on: full functionality, and a search unless the operator choice forbids it."""
-        self.functionality = 1
-        self._switch_on()
+        """Power-on: full functionality, and a search unless settings forbid it."""
+        self.functionality = int(self.autoconnect)
+        if self.autoconnect:
+            self._switch_on()
+
+    @property
+    def autoconnect(self) -> bool:
+        """The module switches its radio on and attaches without being asked to."""
+        key = self._table.autoconnect
+        return key is None or bool(self._settings.get(key))
 
     async def set_functionality(self, fun: int) -> None:
         """AT+CFUN=: leave the network for 0 and 4, search again for 1."""
@@ -120,7 +131,8 @@ class Access:
 
     def choose_bands(self, bands: list[int]) -> None:
         """AT+QBAND=: search these bands only (empty: all the module has), starting at once."""
-        self._settings.set(BANDS, bands or self._settings.default(BANDS))
+        assert self._table.bands is not None
+        self._settings.set(self._table.bands, bands or self._settings.default(self._table.bands))
         if self.functionality == 1:
             self._spawn(self._search_again())
 
@@ -129,11 +141,21 @@ class Access:
         self._switch_on()
 
     def _switch_on(self) -> None:
-        in_band = self._network.band in self._settings.get(BANDS)
-        if in_band and self._settings.get("+COPS.mode") != DEREGISTER:
-            self._radio.switch_on()
+        in_band = not self._table.bands or self._network.band in self._settings.get(self._table.bands)
+        if in_band and self._on_channel() and self._settings.get("+COPS.mode") != DEREGISTER:
+            self._radio.switch_on(attach=self.autoconnect)
+
+    def _on_channel(self) -> bool:
+        """The network is on the channel that the module is held to, if there is one."""
+        key = self._table.channel
+        return key is None or self._settings.get(key) in (-1, self._network.earfcn)
 
     # ------------------------------------------------------------ bearer contexts
+
+    def bearer_up(self) -> None:
+        """The default bearer came up at the access point that was asked for, else at the network's own."""
+        asked = self._settings.get(self._table.apn) if self._table.apn else None
+        self.apn = asked or self._network.apn
 
     def contexts(self) -> dict[int, tuple[str, str]]:
         """Defined contexts: number -> type and access point name; 0 is the default bearer."""
@@ -158,6 +180,7 @@ def registration_fields(values: Mapping[str, Any]) -> dict[str, Any]:
         "tac": None if tac is None else f"{tac:04X}",
         "ci": None if ci is None else f"{ci:08X}",
         "act": values["act"],
+        "known": tac is not None,
         "cause_type": None if reject is None else 0,
         "cause": reject,
     }

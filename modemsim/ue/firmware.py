@@ -269,6 +269,8 @@ class Firmware:
 
     def heard(self, event: str, **values: Any) -> None:
         """Hear what the LwM2M client tells."""
+        if not self.supported:
+            return
         if event == "lwm2m.state" and values["state"] is ClientState.REGISTERED:
             self._ue.spawn(self._report())
         elif event == "lwm2m.observed" and values["path"] == STATE_PATH:

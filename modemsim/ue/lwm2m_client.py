@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modemsim.coap.endpoint import Tuning
@@ -13,21 +14,37 @@ from modemsim.lwm2m.policy import Policy
 from modemsim.lwm2m.tree import ObjectTree
 from modemsim.net import Address
 from modemsim.profile import Lwm2m
+from modemsim.ue.service import Service
 
 if TYPE_CHECKING:
     from modemsim.ue.module import Ue
 
 
-def make_client(ue: Ue, server: Address, name: str, lifetime: int, publish: Callable[..., None]) -> Client:
+def make_client(
+    ue: Ue,
+    server: Address,
+    name: str,
+    lifetime: int,
+    publish: Callable[..., None],
+    service: Service | None = None,
+    binding: str | None = None,
+) -> Client:
     """A client for `server` on a new socket of the module's bearer; `lifetime` in seconds, 0 for none."""
+    ends_unanswered = service is None or service.ends_unanswered
+    table = ue.profile.lwm2m
+    chosen = replace(
+        policy(table),
+        binding=binding or table.binding,
+        keep_on_unanswered_deregister=not ends_unanswered,
+    )
     return Client(
         name=name,
         server=server,
         lifetime=lifetime,
         socket=ue.bearer.udp(),
         objects=object_tree(ue, server),
-        policy=policy(ue.profile.lwm2m),
-        tuning=tuning(ue.profile.lwm2m, ue.network.coverage_level),
+        policy=chosen,
+        tuning=tuning(table, ue.network.coverage_level),
         stream=ue.timing.stream("coap"),
         publish=publish,
         trace=ue.trace,
@@ -42,8 +59,12 @@ def policy(table: Lwm2m) -> Policy:
         root=table.root,
         links=table.links,
         update_at=table.update_at,
+        refresh=table.refresh,
         reregister_on_failed_update=table.reregister_on_failed_update,
+        keep_on_failed_update=table.keep_on_failed_update,
+        disable=table.disable,
         observe_answer=bytes.fromhex(table.observe_answer_hex),
+        observe_format=table.observe_format,
         notify_observe_option=table.notify_observe_option,
     )
 
@@ -60,8 +81,9 @@ def tuning(table: Lwm2m, coverage_level: int) -> Tuning:
 
 
 def object_tree(ue: Ue, server: Address) -> ObjectTree:
-    """Objects 0, 1, 3, 4, 5 and 19 with the present figures of the module."""
+    """Objects 0, 1, 3, 4, 5, 19 and, where the profile lists it, 20 with the module's present figures."""
     host, port = server
+    logs = [objects.event_log()] if "20/0" in ue.profile.lwm2m.links else []
     return ObjectTree(
         objects.security(f"coap://{host}:{port}"),
         objects.server(),
@@ -70,6 +92,7 @@ def object_tree(ue: Ue, server: Address) -> ObjectTree:
         ue.firmware.object.instance() if ue.firmware.supported else objects.firmware(),
         objects.appdata_uplink(),
         objects.appdata_downlink(lambda payload: None),
+        *logs,
     )
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from modemsim.at.template import render
 from modemsim.at.urc import frame
 from modemsim.clock import Calendar
 from modemsim.net import Address
@@ -21,19 +22,28 @@ from modemsim.trace import Trace
 from modemsim.ue.access import Access, registration_fields
 from modemsim.ue.cloud import CloudSession
 from modemsim.ue.downlinks import Delivery, Downlinks
+from modemsim.ue.enrolment import Enrolment
 from modemsim.ue.firmware import Firmware
 from modemsim.ue.identity import Identity
 from modemsim.ue.language import Language
+from modemsim.ue.line_rate import LineRate
 from modemsim.ue.lwm2m_client import make_client, tuning
 from modemsim.ue.nvm import Nvm
-from modemsim.ue.power import Power, PowerEvent, next_state
+from modemsim.ue.power import Power, PowerEvent, boot_noise, next_state
+from modemsim.ue.raw_coap import RawCoap
+from modemsim.ue.service import Service
 from modemsim.ue.settings import Settings
+from modemsim.ue.statistics import AirTime
 from modemsim.ue.terminal import Terminal
+from modemsim.ue.uplinks import Uplinks
 from modemsim.ue.urcs import UrcSources
 from modemsim.ue.usim import SimState, Usim
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """What the calendar shows at power-on, before the network gave the time."""
+
+SESSION_END = "session_end"
+"""The delay for which a module takes a session down that has ended, where it has one."""
 
 EPOCH_ZONE = 8
 """The zone it shows then, in quarters of an hour."""
@@ -85,15 +95,21 @@ class Ue:
         self.settings = Settings(profile.settings, self.nvm)
         self.calendar = Calendar(EPOCH, EPOCH_ZONE)
         self.radio = Radio(network, self._readable_imsi, self.timing, self.publish, trace)
-        self.access = Access(self.radio, network, self.settings, self.timing, self.spawn)
+        self.access = Access(self.radio, network, self.settings, self.timing, self.spawn, profile.access)
         self.bearer = Bearer(self.radio, routes, self.timing, trace)
+        self.raw_coap = RawCoap(self.bearer, self.publish)
         self.downlinks = Downlinks(
-            self.limit("downlink_messages"), self.limit("downlink_bytes"), self.publish
+            self.limit("downlink_messages"),
+            self.limit("downlink_bytes"),
+            self.publish,
+            profile.limits.get("downlink_history", 0),
         )
         self.cloud = CloudSession(
             self.publish,
             self.spawn,
-            lambda payload: self.downlinks.arrive(payload, self.delivery()),
+            lambda payload: self.downlinks.arrive(payload, self.delivery(), self.cloud.service.name),
+            link_up=lambda: self.radio.ip is not None,
+            linger=lambda: self.timing.draw(SESSION_END) if SESSION_END in self.timing else 0.0,
         )
         self.terminal = Terminal(
             serial,
@@ -109,13 +125,20 @@ class Ue:
         self.delivery: Callable[[], Delivery] = lambda: Delivery(
             self.settings.get(profile.cloud.delivery) if profile.cloud.delivery else Delivery.DIRECT
         )
+        self.enrolment = Enrolment(self, profile.cloud)
         self.firmware = Firmware(self)
-        self.urcs = UrcSources(profile.urcs, self.settings, self._print_urc)
+        self.uplinks = Uplinks(self)
+        self.line_rate = LineRate(self)
+        self.air_time = AirTime()
+        self.urcs = UrcSources(profile.urcs, self.settings, self._print_urc, profile.words, self.in_force)
         self.state = Power.OFF
         self._tasks: set[asyncio.Task[Any]] = set()
         self._boot_task: asyncio.Task[None] | None = None
         self._boot_lifetime: int | None = None
+        self._boot_cause = PowerEvent.SWITCH_ON.value
         self._early = bytearray()
+        self._autobaud = False
+        self._rssi_index: int | None = None
         network.listen(self._network_changed)
 
     # ------------------------------------------------------------ what happened inside
@@ -134,26 +157,43 @@ class Ue:
     def _on_pdn(self, values: dict[str, Any]) -> dict[str, Any]:
         ip = values["ip"]
         if ip is not None:
+            self.access.bearer_up()
             self.cloud.address_changed(ip)
+            self.enrolment.bearer_up()
+        else:
+            self.cloud.address_lost()
+            if self.quirk("report_fails_with_bearer"):
+                self.cloud.bearer_lost()
         return {**values, "up": ip is not None}
+
+    def _on_rrc(self, values: dict[str, Any]) -> dict[str, Any]:
+        self.air_time.connected(bool(values["mode"]))
+        return values
 
     def _on_nitz(self, values: dict[str, Any]) -> dict[str, Any]:
         zone = values["zone_quarters"]
-        if self.settings.get("+CTZU.onoff"):
+        if any(self.settings.get(key) for key in self.profile.access.network_time):
             self.calendar.set(values["utc"], zone)
         return {"utc": values["utc"], "zone": zone, "local": values["utc"] + timedelta(minutes=15 * zone)}
 
     def _network_changed(self) -> None:
         if self.cloud.client is not None:
             self.cloud.client.tuning = tuning(self.profile.lwm2m, self.network.coverage_level)
+        signal = self.radio.signal()
+        if signal.rssi_index != self._rssi_index:
+            self._rssi_index = signal.rssi_index
+            self.publish("signal", rssi=signal.rssi_index, ber=signal.ber)
 
     def _sim_changed(self, state: SimState) -> None:
         self.publish("sim", state=state.value)
 
-    def _print_urc(self, line: str, in_command: bool) -> None:
+    def _print_urc(self, line: str, in_command: bool = False) -> None:
+        """A line nobody asked for; without a rate learnt from the host there is no way to send it."""
         if self.firmware.in_boot_loader:
             self.serial.send(frame(self.terminal.fit(line)))
             self.trace.emit("at", "urc", line=line)
+        elif self._autobaud and not self.terminal.heard:
+            self.trace.emit("at", "no_rate", lost=line)
         else:
             self.terminal.urc(line, in_command=in_command)
 
@@ -170,6 +210,25 @@ class Ue:
         """Whether a named quirk of the profile is on."""
         return self.profile.quirks.get(name, False)
 
+    def in_force(self, quirk: str | None) -> bool:
+        """Whether what depends on this quirk happens: "name" on, "!name" off, None always."""
+        if quirk is None:
+            return True
+        return self.quirk(quirk.removeprefix("!")) is not quirk.startswith("!")
+
+    async def change_functionality(self, fun: int) -> None:
+        """AT+CFUN= on a module whose USIM loses its supply at minimum functionality."""
+        before = self.access.functionality
+        await self.access.set_functionality(fun)
+        if fun == 0 and before != 0:
+            self.publish("usim_power", on=False, state=None)
+        elif fun != 0 and before == 0:
+            self.spawn(self._power_usim())
+
+    async def _power_usim(self) -> None:
+        await asyncio.sleep(self.timing.draw("usim_up"))
+        self.publish("usim_power", on=True, state=self.usim.state.value)
+
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run something in the background until it ends or the module loses power."""
         task = asyncio.get_running_loop().create_task(work)
@@ -182,14 +241,27 @@ class Ue:
         if not task.cancelled() and (problem := task.exception()) is not None:
             self.trace.emit("ue", "internal_error", error=repr(problem))
 
-    def open_cloud(self, server: Address, *, name: str | None = None, lifetime: int | None = None) -> None:
+    def open_cloud(
+        self,
+        server: Address,
+        *,
+        name: str | None = None,
+        lifetime: int | None = None,
+        service: Service | None = None,
+        retries: Callable[[], int] = lambda: 0,
+        binding: str | None = None,
+    ) -> None:
         """Start to register with the platform at `server`; without a `name` the IMEI is the endpoint name."""
         assert self.radio.ip is not None
         endpoint = name or self.identity.imei
         seconds = self.lifetime if lifetime is None else lifetime
         self.firmware.session_opened()
         self.cloud.open(
-            lambda hear: make_client(self, server, endpoint, seconds, self._both(hear)), server, self.radio.ip
+            lambda hear: make_client(self, server, endpoint, seconds, self._both(hear), service, binding),
+            server,
+            self.radio.ip,
+            service,
+            retries,
         )
 
     def _both(self, hear: Callable[..., None]) -> Callable[..., None]:
@@ -221,7 +293,7 @@ class Ue:
 
     async def _reboot(self) -> None:
         await asyncio.sleep(self.timing.draw("reboot"))
-        self.power("reset")
+        self.power("reset", cause="platform")
 
     @property
     def uplinks_waiting(self) -> int:
@@ -229,19 +301,23 @@ class Ue:
         return self.bearer.waiting
 
     def apply_rate(self) -> None:
-        """Bring the rate of AT+IPR into force."""
-        self.serial.baud = self.settings.get("+IPR.rate")
+        """Bring the rate that the host has chosen into force; 0 is that of the host itself."""
+        self.serial.baud = self.settings.get(self.profile.serial.rate) or self.serial.baud
 
     # ------------------------------------------------------------ power
 
-    def power(self, action: str) -> None:
-        """Switch on or off, reset, or cut the supply; raises ValueError for anything else."""
+    def power(self, action: str, *, cause: str | None = None) -> None:
+        """Switch on or off, reset, or cut the supply; raises ValueError for anything else.
+
+        `cause`: why, where it is neither key nor supply ("command", "platform"); the boot chain may tell it.
+        """
         event = PowerEvent(action)
         following = next_state(self.state, event)
         self.trace.emit("power", action, before=self.state.value, after=(following or self.state).value)
         if following is None:
             return
         self.state = following
+        self._boot_cause = cause or event.value
         if event is PowerEvent.SWITCH_OFF:
             self._stop_tasks()
             self._boot_task = asyncio.get_running_loop().create_task(self._switch_off())
@@ -258,7 +334,11 @@ class Ue:
         self.terminal.stop()
         self.radio.kill()
         self.bearer.close()
+        self.raw_coap.clear()
         self.downlinks.clear()
+        self.uplinks.clear()
+        self.line_rate.stop()
+        self.air_time = AirTime()
         self.serial.powered = False
 
     def _stop_tasks(self) -> None:
@@ -281,8 +361,10 @@ class Ue:
     def _power_up(self) -> None:
         """What is so from the first instant: stored settings, the serial line, a calendar at its epoch."""
         self.settings.restart()
+        self.enrolment.restart()
         self._boot_lifetime = self.settings.get(self.profile.cloud.lifetime or "")
         self.apply_rate()
+        self._autobaud = self.settings.get("+IPR.rate") == 0
         self.calendar = Calendar(EPOCH, EPOCH_ZONE)
         self.serial.powered = True
         self._early = bytearray()
@@ -293,7 +375,8 @@ class Ue:
         """Run the boot chain of the profile, after the boot loader if there is firmware to install."""
         if await self.firmware.boot():
             self._early.clear()
-        for step in self.profile.boot.sequence:
+            self._boot_cause = "firmware"
+        for step in (step for step in self.profile.boot.sequence if self.in_force(step.quirk)):
             await asyncio.sleep(self.timing.draw(step.after))
             self._boot_step(step)
         self.state = next_state(self.state, PowerEvent.BOOTED) or self.state
@@ -314,9 +397,21 @@ class Ue:
         if step.action == "at_ready":
             self.terminal.start()
             self.serial.receiver(bytes(self._early))
+        if step.noise:
+            self.serial.send(boot_noise(self.timing.stream("boot_noise"), step.noise))
         if step.line is not None:
-            self.terminal.urc(step.line)
+            self._print_boot_line(step.line)
         if step.action == "firmware_result":
             self.firmware.tell_result()
         if step.action == "radio_on":
             self.access.start()
+
+    def _print_boot_line(self, template: str) -> None:
+        """A line of the boot chain; before the terminal works it goes straight to the serial line."""
+        words = self.profile.words.get("boot_cause", {})
+        line = render(template, {"cause": words.get(self._boot_cause)})
+        if self.terminal.running:
+            self._print_urc(line)
+        else:
+            self.serial.send(frame(line))
+            self.trace.emit("at", "urc", line=line)

@@ -21,6 +21,8 @@ from modemsim.trace import Trace
 COMMAND_DELAY = "command"
 """Timing drawn before the answer to a line that is no known command (a bare AT, an unknown name)."""
 _LF = b"\n"
+_ROUNDING = 1e-6
+"""Seconds by which the serial line's own timer for the last byte may be later than the sum of its bytes."""
 
 
 class Uart(Protocol):
@@ -84,6 +86,11 @@ class Terminal:
         """Whether the port is powered."""
         return self._port is not None
 
+    @property
+    def heard(self) -> bool:
+        """Whether the host has sent a command line since power-on."""
+        return self._port is not None and self._port.heard
+
     def start(self) -> None:
         """Power on: commands are taken from now on."""
         self.stop()
@@ -135,6 +142,7 @@ class _PoweredPort:
         self._data_mode = False
         self._aborting = False
         self._closed = False
+        self.heard = False
         self._input_came: asyncio.Future[bool] | None = None
         self._urc_timer: asyncio.TimerHandle | None = None
         self._task = self._loop.create_task(self._work(), name="at")
@@ -228,7 +236,7 @@ class _PoweredPort:
         await asyncio.sleep(0)
 
     async def _carry_out(self, line: Frame) -> None:
-        self._running = True
+        self._running = self.heard = True
         self.note("rx", line=line.text)
         if self._pending and self._dialect.busy != "queue":
             self._loop.call_soon(self._overtaken)
@@ -289,8 +297,8 @@ class _PoweredPort:
 
     async def drained(self) -> None:
         """Until the last byte sent has left the module."""
-        while self._idle_since > self._loop.time():
-            await _sleep_until(self._idle_since)
+        while self._idle_since + _ROUNDING > self._loop.time():
+            await _sleep_until(self._idle_since + _ROUNDING)
 
     def note(self, event: str, **fields: Any) -> None:
         """Put something on record."""
