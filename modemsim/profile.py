@@ -133,16 +133,20 @@ class BootStep(_Table):
     after: str
     noise: int = 0
     line: str | None = None
-    when: Literal["always", "sim", "no_sim"] = "always"
+    when: Literal["always", "sim", "no_sim", "pin"] = "always"
     quirk: str | None = None
     """Only while this quirk is on, or with a "!" in front, off."""
     action: Literal["at_ready", "radio_on", "firmware_result", "none"] = "none"
+    ready: int = 0
+    """What is ready from here on, as a bit of the sum that AT+QINISTAT tells."""
 
 
 class Boot(_Table):
     """The boot chain; `early_input`: what comes before the module takes commands waits, or is lost."""
 
     sequence: tuple[BootStep, ...]
+    radio_on: tuple[BootStep, ...] = ()
+    """What follows when the host switches the radio on again (AT+CFUN=1 after 0 or 4)."""
     early_input: Literal["wait", "lost"] = "wait"
 
 
@@ -168,6 +172,26 @@ class Urc(_Table):
         if self.lines and self.gate is None:
             raise ValueError("lines needs a gate whose value chooses one")
         return self
+
+
+class RadioTable(_Table):
+    """The module's radio: access technology as AT+CEREG shows it, and the cell a recording was made in."""
+
+    act: int = 9
+    resource_blocks: int = 1
+    """Width of the cell in resource blocks, by which RSSI lies above RSRP (3GPP TS 36.214 5.1.3)."""
+    cell: dict[str, Any] = {}
+    """Values of the simulated network (see `Network.patch`) in a run of this module alone."""
+
+
+class UrcOutput(_Table):
+    """Settings that decide whether unsolicited lines reach the serial line; keys of [settings]."""
+
+    port: str | None = None
+    here: tuple[str, ...] = ()
+    """Values of `port` that mean this line."""
+    cache: str | None = None
+    """While this one is not 0, lines are kept back."""
 
 
 class CommandEntry(_Table):
@@ -288,6 +312,8 @@ class Profile(_Table):
     access: AccessTable = AccessTable()
     cloud: CloudTable = CloudTable()
     firmware: FirmwareTable | None = None
+    radio: RadioTable = RadioTable()
+    urc_output: UrcOutput = UrcOutput()
     limits: dict[str, int] = {}
     words: dict[str, dict[str, str | int]] = {}
     """Names for internal states in replies, e.g. words.nmstatus."""
@@ -438,6 +464,8 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         "access": AccessTable,
         "cloud": CloudTable,
         "firmware": FirmwareTable,
+        "radio": RadioTable,
+        "urc_output": UrcOutput,
         "settings": Setting,
         "urcs": Urc,
         "commands": CommandEntry,

@@ -208,6 +208,18 @@ class Endpoint:
         message.remote = to if isinstance(to, Peer) else self.peer(to)
         message.token = self._next_token()
         message.opt.observe = 0
+        return self._observing(message, on_notification)
+
+    def unobserve(self, observation: Observation) -> Observation:
+        """End an observation by a request with Observe 1 (RFC 7641 3.6); its `response` is the answer."""
+        request = observation.request
+        observation.cancel()
+        message = Message(code=request.code, uri_path=request.opt.uri_path, observe=1)
+        message.opt.accept = request.opt.accept
+        message.remote, message.token = request.remote, request.token
+        return self._observing(message, lambda notification: None)
+
+    def _observing(self, message: Message, on_notification: Callable[[Message], None]) -> Observation:
         key = (message.token, message.remote)
         observation = Observation(message, on_notification, lambda: _drop(self._observations, key))
         if self._closed:

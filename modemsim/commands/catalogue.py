@@ -26,6 +26,11 @@ FAMILIES = (
     "neul_network",
     "neul_statistics",
     "ctiot_neul",
+    "ec800e",
+    "ec800e_network",
+    "usim_quectel",
+    "pdp_quectel",
+    "lwm2m_quectel",
 )
 """Modules of this package; a profile names the ones its module speaks, a later one going first."""
 

@@ -28,15 +28,19 @@ class Device:
     """One device as the console shows it; `registered` is LwM2M registration, never network attachment.
 
     Instants are loop seconds, `lifetime` is in seconds (0: without end), `location` is the id below /rd while
-    registered. `address` and the other facts of a registration keep their last values after it has ended;
-    they are None until the first one. `downlinks` are all commands so far, by id.
+    registered; `registered_as` is the endpoint name in the form that it registered with. A device that its
+    owner declared `power_saving` is sent to as one in queue mode. `address` and the other facts of a
+    registration keep their last values after it has ended; they are None until the first one. `downlinks` are
+    all commands so far, by id.
     """
 
     endpoint: str
     registered: bool = False
+    registered_as: str | None = None
     lifetime: int | None = None
     binding: str | None = None
     queue_mode: bool = False
+    power_saving: bool = False
     version: str | None = None
     address: Address | None = None
     objects: list[str] = field(default_factory=list)

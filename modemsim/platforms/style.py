@@ -30,6 +30,8 @@ class PlatformStyle:
     default_lifetime: int = 86400
     unknown_device: Code = Code.FORBIDDEN
     missing_endpoint: Code = Code.FORBIDDEN
+    service_codec: bool = False
+    """Whether payloads are those of `aep_codec`, so that commands have task ids and responses."""
     attempts: int = 2
     queue_window: float = 2.0
     signed_packages: bool = True
@@ -57,6 +59,7 @@ AEP = PlatformStyle(
     title="China Telecom AEP (CTWing)",
     source="BC260Y CT guide 1.1, 4.2; answer to an unknown endpoint name: SIM7020 AEP note 1.01, 3.2 (10)",
     unknown_device=Code.BAD_REQUEST,
+    service_codec=True,
     signed_packages=False,
     public=("221.229.214.202", 5683),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable
 from ipaddress import IPv4Address
 
@@ -53,13 +54,17 @@ class Radio:
         timing: Timing,
         publish: Callable[..., None],
         trace: Trace,
+        act: int = ACT_NB_IOT,
+        resource_blocks: int = 1,
     ) -> None:
         self.network = network
+        self.act = act
         self.emm = Emm.OFF
         self.ip: str | None = None
         self.backed_off = False
         self.full_search = False
         """No channel is remembered: the next search goes through all of them (delay "full_search")."""
+        self._width = round(10 * math.log10(resource_blocks))
         self._imsi = imsi
         self._timing = timing
         self._publish = publish
@@ -182,7 +187,7 @@ class Radio:
         cell = self.network
         if not self.emm.camped or cell.outage:
             return Signal()
-        rssi = cell.rsrp - cell.rsrq
+        rssi = cell.rsrp - cell.rsrq + self._width
         return Signal(
             rssi_index=rssi_index(rssi),
             ber=0,
@@ -307,7 +312,7 @@ class Radio:
         if report == self._reported:
             return
         self._reported = report
-        act = ACT_NB_IOT if self.attached else None
+        act = self.act if self.attached else None
         self._publish("emm", stat=self.emm.stat, tac=tac, ci=ci, act=act, reject=cause)
 
     def _rrc_changed(self, state: Rrc) -> None:

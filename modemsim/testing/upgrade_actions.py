@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from modemsim.testing.actions import (
+from modemsim.testing.action_table import (
     ActionFailed,
     Parameter,
     Stage,
-    _action,
-    _endpoint,
-    _platform,
-    _until,
-    _words,
+    action,
+    until,
+    words_of,
 )
+from modemsim.testing.actions import _endpoint as endpoint_of
+from modemsim.testing.actions import _platform as platform_of
 from modemsim.ue import firmware_image
 
 if TYPE_CHECKING:
@@ -145,15 +145,15 @@ def _task(stage: Stage) -> UpgradeTask:
     return stage.upgrade
 
 
-@_action("platform provision", _words("ct-iot", "aep"))
+@action("platform provision", words_of("ct-iot", "aep"))
 async def platform_provision(stage: Stage, limit: float | None, name: str) -> None:
     """Make the module known to a platform before it registers, as its owner does in the console."""
     if name not in stage.simulation.platforms:
         raise ActionFailed(f"there is no platform {name} in this run")
-    stage.simulation.platforms[name].store.provision(_endpoint(stage))
+    stage.simulation.platforms[name].store.provision(endpoint_of(stage))
 
 
-@_action("platform upgrade", Parameter("200k", parse_size), _words(*KINDS, optional=True))
+@action("platform upgrade", Parameter("200k", parse_size), words_of(*KINDS, optional=True))
 async def platform_upgrade(stage: Stage, limit: float | None, size: int, kind: str = "good") -> None:
     """Make an upgrade task for the module with a package of this size and kind."""
     from modemsim.platforms.software import UploadRefused
@@ -161,29 +161,29 @@ async def platform_upgrade(stage: Stage, limit: float | None, size: int, kind: s
     status = stage.simulation.status()
     try:
         stage.upgrade = upgrade_task(
-            _platform(stage), _endpoint(stage), status["profile"], status["revision"], size, KINDS[kind]
+            platform_of(stage), endpoint_of(stage), status["profile"], status["revision"], size, KINDS[kind]
         )
     except (UploadRefused, firmware_image.ImageError) as problem:
         raise ActionFailed(str(problem)) from None
 
 
-@_action("platform upgrade-cancel")
+@action("platform upgrade-cancel")
 async def platform_upgrade_cancel(stage: Stage, limit: float | None) -> None:
     """Cancel the upgrade task made last."""
-    _platform(stage).cancel_upgrade(_task(stage).id)
+    platform_of(stage).cancel_upgrade(_task(stage).id)
 
 
 _STATES = ("waiting", "asking", "downloading", "downloaded", "updating", "succeeded", "failed", "cancelled")
 _RESULT = Parameter("RESULT", lambda word: int(word) if word.isdecimal() else int("no number"), optional=True)
 
 
-@_action("platform upgrade-state", _words(*_STATES), _RESULT)
+@action("platform upgrade-state", words_of(*_STATES), _RESULT)
 async def platform_upgrade_state(
     stage: Stage, limit: float | None, state: str, result: int | None = None
 ) -> None:
     """Check the module's state in the upgrade task made last, and if given the result read from 5/0/5."""
     upgrade = _task(stage).devices[0]
-    await _until(
+    await until(
         lambda: upgrade.state == state and result in (None, upgrade.result),
         limit or 0.0,
         lambda: f"the upgrade is {upgrade.state} ({upgrade.description}), result {upgrade.result}",
@@ -193,13 +193,13 @@ async def platform_upgrade_state(
 _UPLOADS = ("unsigned", "other-key", "changed", "other-model", "no-capability")
 
 
-@_action("platform upload-refused", _words(*_UPLOADS))
+@action("platform upload-refused", words_of(*_UPLOADS))
 async def platform_upload_refused(stage: Stage, limit: float | None, kind: str) -> None:
     """Check that the platform refuses a package that is unsigned, changed, of another key or product."""
     from modemsim.platforms.signing import Algorithm, make_keys, sign
     from modemsim.platforms.software import UploadRefused
 
-    platform, status = _platform(stage), stage.simulation.status()
+    platform, status = platform_of(stage), stage.simulation.status()
     library, form = platform.upgrades.library, _form(status["revision"], KINDS["good"])
     package = firmware_image.build(status["profile"], status["revision"], form.version, 1024)
     library.add_profile(PROFILE)

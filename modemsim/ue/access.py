@@ -22,6 +22,8 @@ OPERATORS: Mapping[str, tuple[str, str]] = {
 
 AUTOMATIC, MANUAL, DEREGISTER = 0, 1, 2
 CONTEXTS = "+CGDCONT.contexts"
+LOCK = "cell_lock"
+"""Setting with channel and physical id of the one cell a module may use; empty or missing: any."""
 
 
 class Access:
@@ -79,7 +81,7 @@ class Access:
                 "stat": self._radio.emm.stat,
                 "tac": self._network.tac if known else None,
                 "ci": self._network.cell_id if known else None,
-                "act": 9 if known else None,
+                "act": self._radio.act if known else None,
                 "reject": self._radio.reject,
             }
         )
@@ -141,8 +143,10 @@ class Access:
         self._switch_on()
 
     def _switch_on(self) -> None:
+        cell = [self._network.earfcn, self._network.pci]
         in_band = not self._table.bands or self._network.band in self._settings.get(self._table.bands)
-        if in_band and self._on_channel() and self._settings.get("+COPS.mode") != DEREGISTER:
+        in_place = self._on_channel() and (self._settings.get(LOCK) or cell) == cell
+        if in_band and in_place and self._settings.get("+COPS.mode") != DEREGISTER:
             self._radio.switch_on(attach=self.autoconnect)
 
     def _on_channel(self) -> bool:
@@ -179,6 +183,7 @@ def registration_fields(values: Mapping[str, Any]) -> dict[str, Any]:
         "stat": values["stat"],
         "tac": None if tac is None else f"{tac:04X}",
         "ci": None if ci is None else f"{ci:08X}",
+        "ci_short": None if ci is None else f"{ci:X}",
         "act": values["act"],
         "known": tac is not None,
         "cause_type": None if reject is None else 0,

@@ -82,18 +82,25 @@ def tuning(table: Lwm2m, coverage_level: int) -> Tuning:
 
 def object_tree(ue: Ue, server: Address) -> ObjectTree:
     """Objects 0, 1, 3, 4, 5, 19 and, where the profile lists it, 20 with the module's present figures."""
-    host, port = server
     logs = [objects.event_log()] if "20/0" in ue.profile.lwm2m.links else []
     return ObjectTree(
+        *standard_objects(ue, server),
+        objects.appdata_uplink(),
+        objects.appdata_downlink(lambda payload: None),
+        *logs,
+    )
+
+
+def standard_objects(ue: Ue, server: Address) -> list[ObjectInstance]:
+    """Objects 0, 1, 3, 4 and 5, which every device has."""
+    host, port = server
+    return [
         objects.security(f"coap://{host}:{port}"),
         objects.server(),
         _device(ue),
         _connectivity(ue),
         ue.firmware.object.instance() if ue.firmware.supported else objects.firmware(),
-        objects.appdata_uplink(),
-        objects.appdata_downlink(lambda payload: None),
-        *logs,
-    )
+    ]
 
 
 def _device(ue: Ue) -> ObjectInstance:
