@@ -290,6 +290,12 @@ class FirmwareTable(_Table):
     """When the host is told the result: before the boot chain, in it, or when a session is opened."""
     steps: int = 50
     """Progress reports of a whole update."""
+    registers: bool = False
+    """Whether the module registers by itself after a restart during an update, else the host has to."""
+    asks_setting: str | None = None
+    """Setting that lets the host decide about download and update while it is not 0."""
+    asks_service: str | None = None
+    """Command family in whose sessions the host decides about a download within timing.fota_consent."""
 
 
 class Profile(_Table):

@@ -264,6 +264,7 @@ class Client:
         """Go on with an observation of before a restart: tell the present value under its token."""
         request: Any = Message(code=GET, uri_path=tuple(map(str, path)), observe=0)
         request.opt.accept = accept
+        request.resumed = True
         request.token, request.remote, request.mtype = token, self._endpoint.peer(self.server), CON
         self._endpoint.request_received(request)
 

@@ -82,6 +82,10 @@ class DownloadFailed(Exception):
 class Driver(Protocol):
     """The module's side: what is done when the server asks for it."""
 
+    def asks_first(self, event: FirmwareEvent, uri: str = "") -> bool:
+        """Whether the host decides about a download or an update that the server wants; it does so later."""
+        ...
+
     def fetch(self, uri: str) -> None:
         """Begin to download the package at a URI."""
 
@@ -128,6 +132,23 @@ class FirmwareUpdate:
             self.told(RESULT_PATH)
         return True
 
+    def report(self, result: UpdateResult) -> None:
+        """Tell a result with an unchanged state: the host does not want what the server asked for."""
+        self.result = result
+        self._driver.moved(self.state)
+        self.told(STATE_PATH)
+        self.told(RESULT_PATH)
+
+    def begin(self, uri: str) -> None:
+        """Download, from state idle."""
+        if self.step(FirmwareEvent.BEGIN):
+            self._driver.fetch(uri)
+
+    def execute(self) -> None:
+        """Update, from state downloaded."""
+        if self.step(FirmwareEvent.EXECUTE):
+            self._driver.install()
+
     def instance(self) -> ObjectInstance:
         """Object 5 for one registration."""
         return objects.firmware(
@@ -159,10 +180,10 @@ class FirmwareUpdate:
         uri = str(value)
         if not uri:
             self._cancel()
-        elif self.step(FirmwareEvent.BEGIN):
-            self._driver.fetch(uri)
-        else:
+        elif self.state is not FirmwareState.IDLE:
             raise Refusal(Code.BAD_REQUEST)
+        elif not self._driver.asks_first(FirmwareEvent.BEGIN, uri):
+            self.begin(uri)
 
     def _cancel(self) -> None:
         if self.state is FirmwareState.UPDATING:
@@ -172,6 +193,7 @@ class FirmwareUpdate:
 
     def _update(self, arguments: bytes) -> None:
         """Resource 2: only a downloaded package can be installed, and without arguments."""
-        if arguments or not self.step(FirmwareEvent.EXECUTE):
+        if arguments or self.state is not FirmwareState.DOWNLOADED:
             raise Refusal(Code.BAD_REQUEST)
-        self._driver.install()
+        if not self._driver.asks_first(FirmwareEvent.EXECUTE):
+            self.execute()

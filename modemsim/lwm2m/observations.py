@@ -127,7 +127,8 @@ class Observations:
         first.answers = getattr(answer, "answers", None)
         pipe.add_response(first, is_last=False)
         self._plan(observation)
-        self._publish("lwm2m.observed", path=target.path, active=True, cause="observe")
+        cause = "resume" if getattr(pipe.request, "resumed", False) else "observe"
+        self._publish("lwm2m.observed", path=target.path, active=True, cause=cause)
 
     def data_answer(self) -> Message:
         """The answer to an Observe (or its end) of the resource that carries the host's data."""

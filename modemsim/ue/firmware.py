@@ -1,9 +1,10 @@
 """The module's side of a firmware update: downloads, checks, keeps, installs, and tells the host by events.
 
-Published: "firmware.observed" and "firmware.unobserved" (5/0/3), "firmware.download_started",
-"firmware.block" (received), "firmware.downloaded", "firmware.download_failed" (result, code),
-"firmware.update_started", "firmware.progress" (percent), "firmware.update_finished" (result, ok) and
-"firmware.over" (ok: the platform has let go an update that ended).
+Published: "firmware.observed" and "firmware.unobserved" (5/0/3), "firmware.download_offered",
+"firmware.update_offered", "firmware.download_started", "firmware.block" (received), "firmware.arrived",
+"firmware.downloaded", "firmware.download_failed" (result, code, whole), "firmware.update_started",
+"firmware.progress" (percent), "firmware.update_finished" (result, ok) and "firmware.over" (ok: the platform
+has let go an update that ended); each with the session's command family as `service`.
 """
 
 from __future__ import annotations
@@ -28,13 +29,15 @@ from modemsim.lwm2m.model import Refusal
 from modemsim.lwm2m.states import ClientState
 from modemsim.profile import FirmwareTable
 from modemsim.ue import firmware_image
+from modemsim.ue.firmware_consent import Consent
 from modemsim.ue.firmware_flash import Flash
+from modemsim.ue.firmware_session import kept_session, register_again
 
 if TYPE_CHECKING:
     from modemsim.ue.module import Ue
 
 DELAYS = ("fota_prepare", "fota_check", "fota_restart", "fota_step", "fota_end", "fota_report")
-"""The names of a profile's [timing] that an update draws from."""
+"""The names of a profile's [timing] that an update draws from; with `asks_service` also "fota_consent"."""
 
 SECTION = "firmware"
 ACKNOWLEDGED_WITHIN = 30.0
@@ -61,6 +64,7 @@ class Firmware:
         self._kept: dict[str, Any] = ue.nvm.section(SECTION)
         self._download: asyncio.Task[Any] | None = None
         self._told: asyncio.Future[None] | None = None
+        self._consent = Consent(self.decline)
         self.object.restore(
             FirmwareState(self._kept.get("state", 0)), UpdateResult(self._kept.get("result", 0))
         )
@@ -70,6 +74,43 @@ class Firmware:
     def busy(self) -> bool:
         """A package is being downloaded or installed."""
         return self.object.state in (FirmwareState.DOWNLOADING, FirmwareState.UPDATING)
+
+    # ------------------------------------------------------------ what the host decides
+
+    def asks_first(self, event: FirmwareEvent, uri: str = "") -> bool:
+        """Ask the host, where the profile lets it decide."""
+        setting, limited = self.table.asks_setting, event is FirmwareEvent.BEGIN and self._service_asks
+        if not limited and not (setting and self._ue.settings.get(setting)):
+            return False
+        self._keep_session()
+        what = "download" if event is FirmwareEvent.BEGIN else "update"
+        self._consent.ask(event, uri, self._ue.timing.draw("fota_consent") if limited else None)
+        self._publish(f"firmware.{what}_offered")
+        return True
+
+    def agree(self) -> None:
+        """Do what was offered, which must be something."""
+        offer, uri = self.offer, self._consent.uri
+        self._consent.drop()
+        if offer is FirmwareEvent.BEGIN:
+            self.object.begin(uri)
+        elif offer is FirmwareEvent.EXECUTE:
+            self.object.execute()
+
+    def decline(self) -> None:
+        """Tell the server that what it asked for has failed."""
+        if self.offer is not None:
+            self._consent.drop()
+            self.object.report(UpdateResult.UPDATE_FAILED)
+
+    @property
+    def offer(self) -> FirmwareEvent | None:
+        """What the host has been asked: BEGIN a download, EXECUTE an update; None: nothing."""
+        return self._consent.offer
+
+    @property
+    def _service_asks(self) -> bool:
+        return self.table.asks_service is not None and self._ue.cloud.service.name == self.table.asks_service
 
     # ------------------------------------------------------------ what the server asks (Driver)
 
@@ -100,6 +141,7 @@ class Firmware:
 
     def cancel(self) -> None:
         """Forget the package."""
+        self._consent.drop()
         if self._download is not None:
             self._download.cancel()
             self._download = None
@@ -115,6 +157,8 @@ class Firmware:
     def moved(self, before: FirmwareState) -> None:
         """Keep the new state before anybody hears of it."""
         self._told = asyncio.get_running_loop().create_future()
+        if before is FirmwareState.IDLE and self.object.state is FirmwareState.DOWNLOADING:
+            self._keep_session()
         self._keep(state=int(self.object.state), result=int(self.object.result))
 
     # ------------------------------------------------------------ download
@@ -123,13 +167,16 @@ class Firmware:
         self._download = self._ue.spawn(self._run(pull=True))
 
     async def _run(self, *, pull: bool) -> None:
+        whole = False
         try:
             if pull:
                 await self._pull()
+            self._publish("firmware.arrived")
+            whole = True
             await self._pause("fota_check")
             self._check()
         except DownloadFailed as problem:
-            self._fail(problem)
+            self._fail(problem, whole=whole)
         else:
             self._download = None
             self.object.step(FirmwareEvent.COMPLETE)
@@ -178,17 +225,18 @@ class Firmware:
             raise DownloadFailed(UpdateResult.INTEGRITY, f"a package for revision {image.source}")
         self.object.package = (image.module, image.target)
 
-    def _fail(self, problem: DownloadFailed) -> None:
+    def _fail(self, problem: DownloadFailed, *, whole: bool = False) -> None:
         self._download = None
         if not (self.table.resume and problem.result is UpdateResult.CONNECTION_LOST):
             self._flash.erase()
         self._ue.trace.emit("ue", "firmware.problem", reason=problem.reason)
         self.object.step(FirmwareEvent.FAIL, problem.result)
-        self._publish_failure(problem.result)
+        self._publish_failure(problem.result, whole=whole)
 
-    def _publish_failure(self, result: UpdateResult) -> None:
+    def _publish_failure(self, result: UpdateResult, *, whole: bool = False) -> None:
         words = self._ue.profile.words.get("download_error", {})
-        self._publish("firmware.download_failed", result=int(result), code=words.get(str(int(result)), 4))
+        code = words.get(str(int(result)), int(result))
+        self._publish("firmware.download_failed", result=int(result), code=code, whole=whole)
 
     def _arrived(self, length: int) -> None:
         self._publish("firmware.block", received=length)
@@ -203,6 +251,7 @@ class Firmware:
     def power_up(self) -> None:
         """What a restart leaves of an update that was under way."""
         self._download = self._told = None
+        self._consent.drop()
         if self.object.state is FirmwareState.DOWNLOADING and not self._continues:
             if not self.table.resume:
                 self._flash.erase()
@@ -262,6 +311,17 @@ class Firmware:
 
     # ------------------------------------------------------------ registration and observation
 
+    def bearer_up(self) -> bool:
+        """There is an address: register as before the restart, where the module does that by itself."""
+        session = self._kept.get("session")
+        return self.table.registers and session is not None and register_again(self._ue, session)
+
+    def _keep_session(self) -> None:
+        """Keep how the module is registered, for a restart during the update."""
+        session = kept_session(self._ue)
+        if session is not None:
+            self._keep(session=session)
+
     def session_opened(self) -> None:
         """A registration begins."""
         if self.table.told == "session":
@@ -288,15 +348,16 @@ class Firmware:
         if not active:
             self._keep(observation=None)
             if cause == "cancel":
+                self._consent.drop()
                 self._publish("firmware.unobserved")
-                if not self.busy:
+                if not self.busy and self._kept.get("session") is not None:
                     self._publish("firmware.over", ok=self.object.result is UpdateResult.SUCCESS)
+                    self._keep(session=None)
         elif client is not None and (request := client.observed_with(STATE_PATH)) is not None:
             token, accept = request
             observation = {"server": list(client.server), "token": token.hex(), "accept": accept}
-            known = self._kept.get("observation")
             self._keep(observation=observation)
-            if known != observation:
+            if cause != "resume":
                 self._publish("firmware.observed")
 
     async def _report(self) -> None:
@@ -310,6 +371,8 @@ class Firmware:
                 client.resume(STATE_PATH, bytes.fromhex(observation["token"]), observation["accept"])
             else:
                 self._keep(observation=None)
+        if self._kept.get("observation") is None and not self.busy:
+            self._keep(session=None)
         if self.object.state is FirmwareState.DOWNLOADING and self._download is None and self._continues:
             self._begin()
 
@@ -330,7 +393,9 @@ class Firmware:
         await asyncio.sleep(self._ue.timing.draw(delay))
 
     def _publish(self, event: str, **values: Any) -> None:
-        self._ue.publish(event, **values)
+        session = self._kept.get("session")
+        service = self._ue.cloud.service.name if session is None else session["service"]["name"]
+        self._ue.publish(event, **values, service=service)
 
     def _keep(self, **values: Any) -> None:
         self._kept.update(values)

@@ -180,7 +180,8 @@ class Ue:
         if ip is not None:
             self.access.bearer_up()
             self.cloud.address_changed(ip)
-            self.enrolment.bearer_up()
+            if not self.firmware.bearer_up():
+                self.enrolment.bearer_up()
         else:
             self.cloud.address_lost()
             if self.quirk("report_fails_with_bearer"):
