@@ -125,7 +125,7 @@ class BootStep(Table):
     when: Literal["always", "sim", "no_sim", "pin"] = "always"
     quirk: str | None = None
     """Only while this quirk is on, or with a "!" in front, off."""
-    action: Literal["at_ready", "radio_on", "none"] = "none"
+    action: Literal["at_ready", "radio_on", "firmware_result", "none"] = "none"
     ready: int = 0
     """What is ready from here on, as a bit of the sum that AT+QINISTAT tells."""
 
@@ -258,6 +258,35 @@ class CloudTable(Table):
     """Setting with the binding mode (1: U, 2: UQ); else that of [lwm2m]."""
 
 
+class FirmwareTable(Table):
+    """How the module updates its firmware over object 5; times in seconds."""
+
+    schemes: tuple[Literal["coap", "coaps"], ...] = ("coap",)
+    """Schemes of package URIs it can download from; resource 5/0/8 tells their numbers."""
+    block: Literal[16, 32, 64, 128, 256, 512, 1024] = 512
+    block_wait: float = 10.0
+    block_repeats: int = 5
+    """How often a block that did not come within `block_wait` is asked for again."""
+    starts: Literal["at_once", "acknowledged"] = "at_once"
+    """When a download starts: at the write of the URI, or when the server has acknowledged state 1."""
+    resume: bool = False
+    """Whether a download after a broken connection goes on where it stopped, if the package is the same."""
+    after_restart: Literal["fail", "continue"] = "fail"
+    """What becomes of a download that a restart interrupts: result 4, or it goes on once registered."""
+    source_check: Literal["download", "update"] = "update"
+    """When a package for another source revision is found out: result 5 instead of state 2, or result 8."""
+    told: Literal["boot_loader", "boot", "session"] = "boot_loader"
+    """When the host is told the result: before the boot chain, in it, or when a session is opened."""
+    steps: int = 50
+    """Progress reports of a whole update."""
+    registers: bool = False
+    """Whether the module registers by itself after a restart during an update, else the host has to."""
+    asks_setting: str | None = None
+    """Setting that lets the host decide about download and update while it is not 0."""
+    asks_service: str | None = None
+    """Command family in whose sessions the host decides about a download within timing.fota_consent."""
+
+
 class Profile(Table):
     """One module type and firmware revision, complete and checked."""
 
@@ -277,6 +306,7 @@ class Profile(Table):
     lwm2m: Lwm2m
     access: AccessTable = AccessTable()
     cloud: CloudTable = CloudTable()
+    firmware: FirmwareTable | None = None
     radio: RadioTable = RadioTable()
     urc_output: UrcOutput = UrcOutput()
     limits: dict[str, int] = {}
