@@ -37,6 +37,7 @@ FAMILIES = (
     "mqtt_quectel",
     "sockets_neul",
     "sockets_simcom",
+    "mqtt_simcom",
 )
 """Modules of this package; a profile names the ones its module speaks, a later one going first."""
 

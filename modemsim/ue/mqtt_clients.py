@@ -49,6 +49,7 @@ class MqttClients:
         self._stored: dict[int, deque[mqtt.Publish]] = {}
         self._buffered: set[int] = set()
         self._with_length: set[int] = set()
+        self._last_ids: dict[int, int] = {}
 
     def client(self, id: int) -> MqttClient:
         """The client of that number; it exists from the first time it is named."""
@@ -61,6 +62,11 @@ class MqttClients:
             self._clients[id] = client
             self._stored[id] = deque()
         return self._clients[id]
+
+    def next_packet_id(self, id: int) -> int:
+        """A packet identifier of the module's own choice, from 1 upwards."""
+        self._last_ids[id] = self._last_ids.get(id, 0) % 0xFFFF + 1
+        return self._last_ids[id]
 
     def receive(self, id: int, *, buffered: bool, with_length: bool) -> None:
         """Whether messages of a client wait for the host to read them, and show their length."""
@@ -176,6 +182,10 @@ class MqttClients:
             "shown_length": len(message.payload) if id in self._with_length else None,
             "text": to_text(message.payload),
             "data": message.payload,
+            "digits": 2 * len(message.payload),
+            "qos": message.qos,
+            "retain": int(message.retain),
+            "dup": int(message.dup),
         }
 
     def _message(self, id: int, message: mqtt.Publish) -> None:

@@ -119,6 +119,10 @@ class Terminal:
         """URCs that have not gone out yet."""
         return 0 if self._port is None else self._port.urcs_waiting
 
+    def fit(self, line: str) -> str:
+        """A line as this module spells it."""
+        return self._parts.dialect.fit(line)
+
     async def drained(self) -> None:
         """Until the last byte sent has left the module."""
         while (idle_at := self._parts.uart.idle_at()) > asyncio.get_running_loop().time():
