@@ -3,16 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from modemsim.at.command import Answer
 from modemsim.at.params import Choice, Hex, Int
+from modemsim.at.result import Final, Refusal
 from modemsim.commands import sockets_quectel
 from modemsim.commands.settings import SettingCommand
 from modemsim.commands.sockets_quectel import FAILED, SENT, SocketCommand, connected
 from modemsim.ue.module import Ue
+from modemsim.ue.socket_session import SocketSession
+from modemsim.ue.sockets import Access, Kind, Socket, State
 
 GUIDE = "EC800E AEP guide, 4.3.3"
 STACK = "AT objects of the vendor's newer stack (EC718); EG800K test plan"
+
+
+class Qiopen(sockets_quectel.Qiopen):
+    """Open a socket; the outcome follows the OK, in transparent mode CONNECT comes in its place."""
+
+    name, source = "+QIOPEN", GUIDE + "; " + STACK
+    errors = (*sockets_quectel.Qiopen.errors, "not_allowed", "connect_failed")
+
+    def write(self, ue: Ue, **said: Any) -> Any:
+        if said["access"] == Access.TRANSPARENT:
+            if said["kind"] != Kind.TCP:
+                raise Refusal("not_allowed")
+            return self._connect(ue, self.create(ue, **said))
+        return super().write(ue, **said)
+
+    async def _connect(self, ue: Ue, socket: Socket) -> Answer:
+        if await ue.sockets.establish(socket) != "ok":
+            ue.sockets.drop(socket)
+            raise Refusal("connect_failed")
+        return _online(ue, socket)
+
+
+def _online(ue: Ue, socket: Socket) -> Answer:
+    """CONNECT, and from there on host and peer hear each other only."""
+    session = socket.extra.get("session")
+    if session is None:
+        session = socket.extra["session"] = SocketSession(ue.sockets, socket)
+    ue.sockets.online = socket
+    return Answer(final=Final.CONNECT.text, after=lambda: ue.terminal.go_online(session))
+
+
+class Qiswtmd(SocketCommand):
+    """Change how received data of a socket reaches the host."""
+
+    name, source, provenance = "+QISWTMD", STACK, "inferred"
+    errors = ("no_socket", "not_connected")
+    id = Int(0, 11, doc="number of the socket")
+    access = Choice(0, 1, 2, doc="0 buffer, 1 push, 2 transparent")
+
+    def write(self, ue: Ue, id: int, access: int) -> Answer | None:
+        socket = connected(ue, id)
+        socket.access = Access(access)
+        if socket.access is Access.TRANSPARENT:
+            return _online(ue, socket)
+        socket.on_received = None
+        socket.extra.pop("session", None)
+        return Answer(after=ue.sockets.pump)
+
+
+class BackOnline(SocketCommand):
+    """Return to transparent mode behind the escape; NO CARRIER when its connection is gone."""
+
+    name, source, provenance = "O", "ITU-T V.250 (07/2003), 6.3.7", "manual"
+    value = Int(0, 0, default=0, doc="nothing to choose")
+
+    def execute(self, ue: Ue, value: int) -> Answer:
+        socket = ue.sockets.online
+        if socket is None or socket.state is not State.CONNECTED:
+            return Answer(final=Final.NO_CARRIER.text)
+        return _online(ue, socket)
 
 
 class Qisendex(SocketCommand):

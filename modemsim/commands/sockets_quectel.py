@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from modemsim.at.command import Answer, Command
 from modemsim.at.data_mode import DataMode
@@ -56,7 +56,7 @@ class Qiopen(SocketCommand):
 
     name, source, provenance = "+QIOPEN", SOURCE, "inferred"
     max_response = 0.3
-    errors = ("no_bearer", "in_use")
+    errors: ClassVar[tuple[str, ...]] = ("no_bearer", "in_use")
     context = Int(0, 15, doc="packet data context")
     id = Int(0, 11, doc="number of the socket")
     kind = Choice(Kind.TCP.value, Kind.UDP.value, Kind.LISTENER.value, Kind.SERVICE.value, doc="what to open")
@@ -65,18 +65,19 @@ class Qiopen(SocketCommand):
     local_port = Int(0, 65535, default=0, doc="own port; 0: any")
     access = Choice(0, 1, 2, default=1, doc="0 buffer, 1 push, 2 transparent")
 
-    def write(self, ue: Ue, context: int, id: int, kind: str, host: str, port: int, local_port: int,
-              access: int) -> None:  # fmt: skip
+    def write(self, ue: Ue, **said: Any) -> Any:
+        ue.sockets.open(self.create(ue, **said))
+
+    def create(self, ue: Ue, kind: str, port: int, access: int, **said: Any) -> Socket:
+        """The socket to be opened, once nothing speaks against it."""
         if kind in (Kind.TCP, Kind.UDP) and port == 0:
             raise Refusal("bad_value")
         if not ue.quirk("open_without_address"):
             needs.bearer(ue)
+        id = said.pop("id")
         if ue.sockets.get(id) is not None:
             raise Refusal("in_use")
-        ue.sockets.open(
-            ue.sockets.create(id, Kind(kind), access=Access(access), context=context, host=host, port=port,
-                              local_port=local_port)
-        )  # fmt: skip
+        return ue.sockets.create(id, Kind(kind), port=port, access=Access(access), **said)
 
 
 class Qisend(SocketCommand):

@@ -139,6 +139,8 @@ class Sockets:
         self._sockets: dict[int, Socket] = {}
         self.jobs: set[str] = set()
         """What runs in the background and can run only once (a ping, a look-up)."""
+        self.online: Socket | None = None
+        """The socket that was last in transparent mode."""
         self.on_failure: Callable[[int], None] = lambda number: None
         """Called with the number of every failure, for commands that tell the last one."""
 
@@ -351,6 +353,8 @@ class Sockets:
     def close(self, socket: Socket) -> None:
         """The host is done with it: end the connection in good order and free its number."""
         self._sockets.pop(socket.id, None)
+        if self.online is socket:
+            self.online = None
         if socket.task is not None and socket.task is not asyncio.current_task():
             socket.task.cancel()
         if socket.tcp is not None:
@@ -383,4 +387,5 @@ class Sockets:
     def clear(self) -> None:
         """The power is gone."""
         self._sockets.clear()
+        self.online = None
         self.jobs.clear()
