@@ -6,9 +6,11 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from aiocoap import Message, error
-from aiocoap.numbers.codes import CHANGED, CREATED, DELETE, DELETED, POST, Code
+from aiocoap.numbers.codes import CHANGED, CREATED, DELETE, DELETED, GET, POST, Code
+from aiocoap.numbers.types import CON
 
 from modemsim.coap import blockwise
 from modemsim.coap.blockwise import BlockTransfers
@@ -258,6 +260,18 @@ class Client:
     def changed(self, path: Path) -> None:
         """Say that a value at or below a path changed: whoever observes it is told as its attributes ask."""
         self._observations.changed(path)
+
+    def observed_with(self, path: Path) -> tuple[bytes, int | None] | None:
+        """Token and Accept of the server's observation of exactly this path; None without one."""
+        return self._observations.request_of(path)
+
+    def resume(self, path: Path, token: bytes, accept: int | None) -> None:
+        """Go on with an observation of before a restart: tell the present value under its token."""
+        request: Any = Message(code=GET, uri_path=tuple(map(str, path)), observe=0)
+        request.opt.accept = accept
+        request.resumed = True
+        request.token, request.remote, request.mtype = token, self._endpoint.peer(self.server), CON
+        self._endpoint.request_received(request)
 
     # Inside
 

@@ -15,7 +15,7 @@ TLV = 11542
 TLV_OLD = 1542
 """The number of the TLV format before its registration, still sent by older servers."""
 
-_TLV_FORMATS = (TLV, TLV_OLD)
+TLV_FORMATS = (TLV, TLV_OLD)
 
 
 def choose(target: Target, accept: int | None, single: int) -> int:
@@ -30,7 +30,7 @@ def choose(target: Target, accept: int | None, single: int) -> int:
         if not alone:
             return TLV
         return OPAQUE if opaque and single == TEXT else single
-    fits = accept in _TLV_FORMATS or (alone and (accept == TEXT or (accept == OPAQUE and opaque)))
+    fits = accept in TLV_FORMATS or (alone and (accept == TEXT or (accept == OPAQUE and opaque)))
     if not fits:
         raise Refusal(Code.NOT_ACCEPTABLE)
     return accept
@@ -39,7 +39,7 @@ def choose(target: Target, accept: int | None, single: int) -> int:
 def render(target: Target, content_format: int) -> bytes:
     """The readable values behind a path in a format that `choose` gave."""
     resource = target.resource
-    if content_format in _TLV_FORMATS:
+    if content_format in TLV_FORMATS:
         return tlv.encode(_records(target))
     if resource is None:
         raise ValueError(f"{target.path} is no single resource")
@@ -81,7 +81,7 @@ def _record(instance: ObjectInstance, resource: Resource) -> tlv.Record:
 
 def parse_resource(resource: Resource, content_format: int | None, payload: bytes) -> Values:
     """The value that a write of one resource carries; raises Refusal 4.15, or ValueError for 4.00."""
-    if content_format in _TLV_FORMATS:
+    if content_format in TLV_FORMATS:
         records = tlv.decode(payload)
         if len(records) != 1 or records[0].id != resource.id:
             raise ValueError("not the record of this resource")
@@ -99,7 +99,7 @@ def parse_instance(instance: ObjectInstance, content_format: int | None, payload
 
     Raises Refusal 4.15 (not TLV), 4.04 (no such resource), 4.05 (not writable), or ValueError for 4.00.
     """
-    if content_format not in _TLV_FORMATS:
+    if content_format not in TLV_FORMATS:
         raise Refusal(Code.UNSUPPORTED_CONTENT_FORMAT)
     records = tlv.decode(payload)
     if len(records) == 1 and records[0].level is tlv.Level.OBJECT_INSTANCE:

@@ -120,7 +120,7 @@ class BootStep(Table):
     when: Literal["always", "sim", "no_sim", "pin"] = "always"
     quirk: str | None = None
     """Only while this quirk is on, or with a "!" in front, off."""
-    action: Literal["at_ready", "radio_on", "none"] = "none"
+    action: Literal["at_ready", "radio_on", "firmware_result", "none"] = "none"
     ready: int = 0
     """What is ready from here on, as a bit of the sum that AT+QINISTAT tells."""
 
@@ -253,6 +253,65 @@ class CloudTable(Table):
     """Setting with the binding mode (1: U, 2: UQ); else that of [lwm2m]."""
 
 
+class SocketsTable(Table):
+    """The module's TCP/IP sockets; sizes in bytes.
+
+    `ids`: how many there are, numbered from 0. `buffer`: received data that waits for the host, each socket;
+    `send_buffer`: sent data without acknowledgement; `push`: most in one line that hands data over.
+    `announce`: waiting data is announced once until it was read, or with every arrival. `numbers`: result of
+    each situation. `show_length`, `show_address`: settings that put them into the line with received data.
+    """
+
+    ids: int = 5
+    buffer: int = 4096
+    send_buffer: int = 8192
+    push: int = 1024
+    announce: Literal["once", "each"] = "once"
+    show_length: str | None = None
+    show_address: str | None = None
+    numbers: dict[str, int] = {}
+
+
+class MqttTable(Table):
+    """The module's MQTT clients: results of an opening by situation, and of an end by its cause.
+
+    `stored`: messages that wait for the host, each client.
+    """
+
+    stored: int = 5
+    numbers: dict[str, int] = {}
+    status: dict[str, int] = {}
+
+
+class FirmwareTable(Table):
+    """How the module updates its firmware over object 5; times in seconds."""
+
+    schemes: tuple[Literal["coap", "coaps"], ...] = ("coap",)
+    """Schemes of package URIs it can download from; resource 5/0/8 tells their numbers."""
+    block: Literal[16, 32, 64, 128, 256, 512, 1024] = 512
+    block_wait: float = 10.0
+    block_repeats: int = 5
+    """How often a block that did not come within `block_wait` is asked for again."""
+    starts: Literal["at_once", "acknowledged"] = "at_once"
+    """When a download starts: at the write of the URI, or when the server has acknowledged state 1."""
+    resume: bool = False
+    """Whether a download after a broken connection goes on where it stopped, if the package is the same."""
+    after_restart: Literal["fail", "continue"] = "fail"
+    """What becomes of a download that a restart interrupts: result 4, or it goes on once registered."""
+    source_check: Literal["download", "update"] = "update"
+    """When a package for another source revision is found out: result 5 instead of state 2, or result 8."""
+    told: Literal["boot_loader", "boot", "session"] = "boot_loader"
+    """When the host is told the result: before the boot chain, in it, or when a session is opened."""
+    steps: int = 50
+    """Progress reports of a whole update."""
+    registers: bool = False
+    """Whether the module registers by itself after a restart during an update, else the host has to."""
+    asks_setting: str | None = None
+    """Setting that lets the host decide about download and update while it is not 0."""
+    asks_service: str | None = None
+    """Command family in whose sessions the host decides about a download within timing.fota_consent."""
+
+
 class Profile(Table):
     """One module type and firmware revision, complete and checked."""
 
@@ -275,8 +334,11 @@ class Profile(Table):
     psm: PsmTable = PsmTable()
     sleep: SleepTable | None = None
     energy: EnergyTable | None = None
+    firmware: FirmwareTable | None = None
     radio: RadioTable = RadioTable()
     urc_output: UrcOutput = UrcOutput()
+    sockets: SocketsTable = SocketsTable()
+    mqtt: MqttTable = MqttTable()
     limits: dict[str, int] = {}
     words: dict[str, dict[str, str | int]] = {}
     """Names for internal states in replies, e.g. words.nmstatus."""

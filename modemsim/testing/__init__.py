@@ -2,6 +2,7 @@
 
 from modemsim.testing import module_actions as module_actions
 from modemsim.testing import platform_actions as platform_actions
+from modemsim.testing import upgrade_actions as upgrade_actions
 from modemsim.testing.report import Result
 from modemsim.testing.simulated import play
 from modemsim.testing.transcript import Transcript, TranscriptError, load

@@ -99,7 +99,7 @@ def standard_objects(ue: Ue, server: Address) -> list[ObjectInstance]:
         objects.server(),
         _device(ue),
         _connectivity(ue),
-        objects.firmware(),
+        ue.firmware.object.instance() if ue.firmware.supported else objects.firmware(),
     ]
 
 

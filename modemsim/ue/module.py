@@ -13,6 +13,7 @@ from modemsim.at.urc import frame
 from modemsim.clock import Calendar
 from modemsim.net import Address
 from modemsim.net.bearer import Bearer
+from modemsim.net.resolver import Resolver
 from modemsim.net.routes import Routes
 from modemsim.profile import BootStep, Profile
 from modemsim.radio.emm import Emm
@@ -25,11 +26,13 @@ from modemsim.ue.cloud import CloudSession
 from modemsim.ue.downlinks import Delivery, Downlinks
 from modemsim.ue.energy import Meter
 from modemsim.ue.enrolment import Enrolment
+from modemsim.ue.firmware import Firmware
 from modemsim.ue.hosted_session import HostedSession
 from modemsim.ue.identity import Identity
 from modemsim.ue.language import Language
 from modemsim.ue.line_rate import LineRate
 from modemsim.ue.lwm2m_client import make_client, tuning
+from modemsim.ue.mqtt_clients import MqttClients
 from modemsim.ue.nvm import Nvm
 from modemsim.ue.pdp import PdpContexts
 from modemsim.ue.power import Power, PowerEvent, boot_noise, next_state
@@ -38,6 +41,7 @@ from modemsim.ue.saving import early_release, setting_keys, wished
 from modemsim.ue.service import Service
 from modemsim.ue.settings import Settings
 from modemsim.ue.sleep import Sleeper
+from modemsim.ue.sockets import Sockets
 from modemsim.ue.statistics import AirTime
 from modemsim.ue.terminal import Terminal
 from modemsim.ue.uplinks import Uplinks
@@ -117,8 +121,20 @@ class Ue:
         self.access = Access(self.radio, network, self.settings, self.timing, self.spawn, profile.access)
         self.bearer = Bearer(self.radio, routes, self.timing, trace)
         self.bearer.keeps = lambda: network.keeps_downlinks
+        self.resolver = Resolver(self.bearer)
+        self.sockets = Sockets(
+            profile.sockets,
+            self.bearer,
+            self.resolver,
+            self.timing,
+            self.publish,
+            self.spawn,
+            lambda: self.terminal.urcs_waiting,
+            lambda key: key is not None and bool(self.settings.get(key)),
+        )
         self.raw_coap = RawCoap(self.bearer, self.publish)
         self.pdp = PdpContexts(self.radio, self.settings, self.timing, self.publish)
+        self.sockets.on_failure = self.pdp.failed
         self.hosted = HostedSession(self)
         self.downlinks = Downlinks(
             self.limit("downlink_messages"),
@@ -144,10 +160,20 @@ class Ue:
             trace=trace,
             receive_buffer=profile.serial.receive_buffer,
         )
+        self.mqtt = MqttClients(
+            profile.mqtt,
+            self.bearer,
+            self.resolver,
+            self.publish,
+            self.spawn,
+            lambda: self.terminal.urcs_waiting,
+        )
+        self.terminal.on_urc_sent = self._line_idle
         self.delivery: Callable[[], Delivery] = lambda: Delivery(
             self.settings.get(profile.cloud.delivery) if profile.cloud.delivery else Delivery.DIRECT
         )
         self.enrolment = Enrolment(self, profile.cloud)
+        self.firmware = Firmware(self)
         self.uplinks = Uplinks(self)
         self.line_rate = LineRate(self)
         self.air_time = AirTime()
@@ -198,8 +224,11 @@ class Ue:
         if ip is not None:
             self.access.bearer_up()
             self.cloud.address_changed(ip)
-            self.enrolment.bearer_up()
+            if not self.firmware.bearer_up():
+                self.enrolment.bearer_up()
         else:
+            self.sockets.bearer_lost()
+            self.mqtt.bearer_lost()
             self.cloud.address_lost()
             if self.quirk("report_fails_with_bearer"):
                 self.cloud.bearer_lost()
@@ -214,6 +243,9 @@ class Ue:
 
     def _on_pdp(self, values: dict[str, Any]) -> dict[str, Any]:
         self.hosted.connection_changed(values["up"])
+        if not values["up"]:
+            self.sockets.bearer_lost(by_host=values["by_host"])
+            self.mqtt.bearer_lost()
         return values
 
     def _on_nitz(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -221,6 +253,10 @@ class Ue:
         if any(self.settings.get(key) for key in self.profile.access.network_time):
             self.calendar.set(values["utc"], zone)
         return {"utc": values["utc"], "zone": zone, "local": values["utc"] + timedelta(minutes=15 * zone)}
+
+    def _line_idle(self) -> None:
+        self.sockets.pump()
+        self.mqtt.pump()
 
     def _network_changed(self) -> None:
         if self.cloud.client is not None:
@@ -237,7 +273,10 @@ class Ue:
 
     def _print_urc(self, line: str, in_command: bool = False) -> None:
         """A line nobody asked for; without a rate learnt from the host there is no way to send it."""
-        if self._autobaud and not self.terminal.heard:
+        if self.firmware.in_boot_loader:
+            self.serial.send(frame(self.terminal.fit(line)))
+            self.trace.emit("at", "urc", line=line)
+        elif self._autobaud and not self.terminal.heard:
             self.trace.emit("at", "no_rate", lost=line)
         elif not self.sleeper.hold(line, in_command):
             self.terminal.urc(line, in_command=in_command)
@@ -300,13 +339,23 @@ class Ue:
         assert self.radio.ip is not None
         endpoint = name or self.identity.imei
         seconds = self.lifetime if lifetime is None else lifetime
+        self.firmware.session_opened()
         self.cloud.open(
-            lambda hear: make_client(self, server, endpoint, seconds, hear, service, binding),
+            lambda hear: make_client(self, server, endpoint, seconds, self._both(hear), service, binding),
             server,
             self.radio.ip,
             service,
             retries,
         )
+
+    def _both(self, hear: Callable[..., None]) -> Callable[..., None]:
+        """Let the firmware update hear of the client what the cloud session hears."""
+
+        def told(event: str, **values: Any) -> None:
+            hear(event, **values)
+            self.firmware.heard(event, **values)
+
+        return told
 
     async def resolve(self, host: str) -> str | None:
         """The address a host name stands for; an address stands for itself; None when nobody knows it."""
@@ -333,7 +382,7 @@ class Ue:
     @property
     def busy(self) -> bool:
         """Something is under way that keeps the chip awake."""
-        return bool(self._tasks) or self.terminal.busy or self.cloud.busy
+        return bool(self._tasks or self.bearer.streams) or self.terminal.busy or self.cloud.busy
 
     @property
     def uplinks_waiting(self) -> int:
@@ -377,6 +426,9 @@ class Ue:
         self.terminal.stop()
         self.radio.kill()
         self.bearer.close()
+        self.sockets.clear()
+        self.mqtt.clear()
+        self.resolver.clear()
         self.raw_coap.clear()
         self.downlinks.clear()
         self.uplinks.clear()
@@ -418,9 +470,13 @@ class Ue:
         self.serial.powered = True
         self._early = bytearray()
         self.serial.receiver = self._keep_early
+        self.firmware.power_up()
 
     async def _boot(self) -> None:
-        """Run the boot chain of the profile."""
+        """Run the boot chain of the profile, after the boot loader if there is firmware to install."""
+        if await self.firmware.boot():
+            self._early.clear()
+            self._boot_cause = "firmware"
         await self._steps(self.profile.boot.sequence)
         self.state = next_state(self.state, PowerEvent.BOOTED) or self.state
         self.trace.emit("power", "booted")
@@ -457,6 +513,8 @@ class Ue:
         self.ready |= step.ready
         if step.line is not None:
             self._print_boot_line(step.line)
+        if step.action == "firmware_result":
+            self.firmware.tell_result()
         if step.action == "radio_on":
             self.access.start()
 

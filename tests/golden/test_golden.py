@@ -15,6 +15,9 @@ MANY_SEEDS = range(20)
 WITH_MANY_SEEDS = (
     "bc260y/guide_4_1_2.at",
     "bc260y/guide_4_2_2.at",
+    "bc260y/guide_5_1_6_2.at",
+    "bc260y/guide_5_2_5.at",
+    "sim7020/cloud_note_6_2.at",
     "sim7020/aep_note_3.at",
     "sim7020/aep_note_5.at",
     "sim7020/cloud_note_5.at",
@@ -24,6 +27,8 @@ WITH_MANY_SEEDS = (
     "bc35/guide_3_2.at",
     "bc35/bc95_field_log.at",
     "ec800e/guide_4_1_3_1.at",
+    "ec800e/guide_4_2_3.at",
+    "ec800e/guide_4_3_3.at",
     "ec800e/guide_4_1_3_2.at",
     "ec800e/guide_4_1_4_1.at",
     "ec800e/guide_4_1_4_2.at",
