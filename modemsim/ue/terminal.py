@@ -18,10 +18,8 @@ from modemsim.timing import Timing
 from modemsim.trace import Trace
 from modemsim.ue.line_faults import LineFaults
 from modemsim.ue.online import Session, pass_through
-from modemsim.ue.terminal_parts import Parts, Uart
+from modemsim.ue.terminal_parts import COMMAND_DELAY, Parts, Uart, check_delays, settle, sleep_until
 
-COMMAND_DELAY = "command"
-"""Timing drawn before the answer to a line that is no known command (a bare AT, an unknown name)."""
 _LF = b"\n"
 _ROUNDING = 1e-6
 """Seconds by which the serial line's own timer for the last byte may be later than the sum of its bytes."""
@@ -54,11 +52,7 @@ class Terminal:
         self._port: _PoweredPort | None = None
         self.on_urc_sent: Callable[[], None] = lambda: None
         """Called when no URC waits any more."""
-        names = {COMMAND_DELAY} | {command.delay for command in catalogue}
-        names |= {c.data_mode.timeout for c in catalogue if c.data_mode and c.data_mode.timeout}
-        missing = sorted(name for name in names if name not in timing)
-        if missing:
-            raise ValueError(f"no timing is called {', '.join(missing)}")
+        check_delays(catalogue, timing)
 
     @property
     def running(self) -> bool:
@@ -120,7 +114,7 @@ class Terminal:
     async def drained(self) -> None:
         """Until the last byte sent has left the module."""
         while (idle_at := self.faults.idle_at()) > asyncio.get_running_loop().time():
-            await _sleep_until(idle_at)
+            await sleep_until(idle_at)
 
 
 class _PoweredPort:
@@ -215,7 +209,7 @@ class _PoweredPort:
         """Until bytes have come (True) or the deadline has passed (False)."""
         came: asyncio.Future[bool] = self._loop.create_future()
         self._input_came = came
-        timer = None if deadline is None else self._loop.call_at(deadline, _settle, came)
+        timer = None if deadline is None else self._loop.call_at(deadline, settle, came)
         try:
             return await came
         finally:
@@ -263,7 +257,7 @@ class _PoweredPort:
 
     def _wake(self) -> None:
         if self._input_came is not None:
-            _settle(self._input_came)
+            settle(self._input_came)
 
     async def _between_lines(self) -> None:
         """URCs get their turn before a whole line that waits already; so does the rest of the loop."""
@@ -305,7 +299,7 @@ class _PoweredPort:
         if len(self._urcs):
             await self.let_urcs_out()
         while (start := self._urcs.response_not_before(now := self._loop.time())) > now:
-            await _sleep_until(start)
+            await sleep_until(start)
         self._put(data)
 
     async def pause(self, command: Command | None, form: Form) -> None:
@@ -340,7 +334,7 @@ class _PoweredPort:
     async def drained(self) -> None:
         """Until the last byte sent has left the module."""
         while self._idle_since + _ROUNDING > self._loop.time():
-            await _sleep_until(self._idle_since + _ROUNDING)
+            await sleep_until(self._idle_since + _ROUNDING)
 
     def note(self, event: str, **fields: Any) -> None:
         """Put something on record."""
@@ -410,13 +404,4 @@ class _PoweredPort:
     async def let_urcs_out(self) -> None:
         """Let every URC go that only waits for idle line."""
         while not self._closed and (start := self._send_urcs()) is not None:
-            await _sleep_until(start)
-
-
-async def _sleep_until(instant: float) -> None:
-    await asyncio.sleep(instant - asyncio.get_running_loop().time())
-
-
-def _settle(future: asyncio.Future[bool]) -> None:
-    if not future.done():
-        future.set_result(False)
+            await sleep_until(start)

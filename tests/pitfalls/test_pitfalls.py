@@ -13,6 +13,7 @@ from hosts import Careful, Naive
 from modemsim import clock
 from modemsim.port.memory_port import MemoryPort
 from modemsim.simulation import Options, Simulation
+from modemsim.testing.actions import ActionFailed, Stage, find
 
 ATTACHED = 12.0
 OPEN = 'AT+NCDPOPEN="221.229.214.202",5683'
@@ -234,6 +235,81 @@ async def unknown_careful(host: Careful) -> bool:
     return await answers_ok(host)
 
 
+async def open_socket(host: Naive | Careful) -> None:
+    host.port.host_write(b"AT+QSCLK=0\r")
+    await asyncio.sleep(1)
+    host.port.host_write(b'AT+QIOPEN=0,0,"UDP","192.0.2.7",7\r')
+    await asyncio.sleep(5)
+    host.port.host_read()
+    begin(host, "no_prompt")
+    host.port.host_write(b"AT+QISEND=0,5\r")
+
+
+async def prompt_naive(host: Naive) -> bool:
+    await open_socket(host)
+    await asyncio.sleep(5)
+    if b">" not in host.port.host_read():
+        return False
+    host.port.host_write(b"hello")
+    return await host.saw("SEND OK", 5)
+
+
+async def prompt_careful(host: Careful) -> bool:
+    """Sends the data when the prompt is overdue: the module may be waiting for it."""
+    await open_socket(host)
+    await asyncio.sleep(1)
+    host.port.host_write(b"hello")
+    while (line := await host.line(5)) is not None:
+        if line == "SEND OK":
+            return True
+    return False
+
+
+async def update_starts(host: Naive | Careful) -> Stage:
+    """The uplink makes the platform begin an update of the module's firmware, unasked."""
+    stage = Stage(host.simulation)
+    open_line = 'AT+NCDPOPEN="180.101.147.115",5683'
+    for line, seconds in (("AT+QSCLK=0", 1), (open_line, 10)):
+        host.port.host_write(line.encode() + b"\r")
+        await asyncio.sleep(seconds)
+    await find("platform upgrade 4k").run(stage, None)
+    host.port.host_write(b"AT+NMGS=1,31\r")
+    return stage
+
+
+async def updated(host: Naive | Careful, stage: Stage) -> bool:
+    host.port.host_write(OPEN.replace("221.229.214.202", "180.101.147.115").encode() + b"\r")
+    try:
+        await find("platform upgrade-state succeeded 1").run(stage, 60)
+    except ActionFailed:
+        return False
+    return True
+
+
+async def update_naive(host: Naive) -> bool:
+    """Has sent what it had to send, so it cuts the power."""
+    stage = await update_starts(host)
+    await asyncio.sleep(10)
+    await host.simulation.power("cut")
+    await asyncio.sleep(5)
+    await host.simulation.power("on")
+    await asyncio.sleep(ATTACHED)
+    return await updated(host, stage)
+
+
+async def update_careful(host: Careful) -> bool:
+    """Listens on, and lets an update that has begun come to its end."""
+    stage = await update_starts(host)
+    deadline = asyncio.get_running_loop().time() + 600
+    while asyncio.get_running_loop().time() < deadline:
+        line = await host.line(120)
+        if line is None or line.startswith('+QIND: "FOTA","END"'):
+            break
+    await host.event("RDY", 30)
+    await asyncio.sleep(ATTACHED)
+    return await updated(host, stage)
+
+
 PITFALLS = [
     Pitfall("URC between echo and first response line",
             ("urc_before_reply", {"line": "+CEREG: 0"}), signal_is_told, signal_is_told),
@@ -268,6 +344,8 @@ PITFALLS = [
     Pitfall("reply corrupted", ("corrupt", {"of": "reply", "match": "+CSQ", "at": 3}), signal_is_told,
             signal_is_told),
     Pitfall("no answer for a while", ("freeze", {"seconds": "8s"}), answers_ok, answers_ok),
+    Pitfall("no prompt", None, prompt_naive, prompt_careful),
+    Pitfall("firmware update starts by itself after an uplink", None, update_naive, update_careful),
     Pitfall("platform slow to observe", ("platform_slow_observe", {"seconds": "20s"}), session_naive,
             session_careful),
 ]  # fmt: skip
