@@ -97,6 +97,7 @@ def _coap(record: Record) -> Row:
         return Row(AIR, f"coap {record.event} {_details(fields)}", "dim")
     shown = (fields.get(key) for key in ("type", "code", "path"))
     what = " ".join(str(value) for value in shown if value not in (None, "", "/"))
+    what += f"?{fields['query']}" if "query" in fields else ""
     size = f"{fields.get('length', 0)} bytes"
     return Row(AIR, f"coap {what}  {direction} {fields.get('peer')}, id {fields.get('mid')}, {size}", "dim")
 

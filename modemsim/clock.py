@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import selectors
 import time
 from collections.abc import Coroutine, Iterator
@@ -35,6 +36,7 @@ class Loop(asyncio.SelectorEventLoop):
     """Simulated time that runs `speed` times as fast as the wall clock (1.0: real time)."""
 
     _selector: Any
+    _clock_resolution: float
 
     def __init__(self, speed: float = 1.0) -> None:
         self.speed = speed
@@ -65,6 +67,7 @@ class VirtualLoop(Loop):
         self._now = 0.0
         self._holders = 0
         super().__init__()
+        self._advance(0.0)
 
     def time(self) -> float:
         return self._now
@@ -78,6 +81,11 @@ class VirtualLoop(Loop):
         finally:
             self._holders -= 1
 
+    async def shutdown_default_executor(self, *timeout: Any) -> None:
+        """Wait for threads in their own time (Python 3.12 added a time-out)."""
+        with self.hold():
+            await super().shutdown_default_executor(*timeout)
+
     def _wait(self, selector: Any, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
         events: list[tuple[selectors.SelectorKey, int]] = selector.select(0)
         if events or timeout == 0:
@@ -87,10 +95,19 @@ class VirtualLoop(Loop):
         if self._holders:
             started = time.monotonic()
             events = selector.select(timeout)
-            self._now += min(time.monotonic() - started, timeout)
+            self._advance(min(time.monotonic() - started, timeout))
             return events
-        self._now += timeout
+        self._advance(timeout)
         return []
+
+    def _advance(self, seconds: float) -> None:
+        """Move time on.
+
+        asyncio fires timers early by the resolution of the clock; that must not reach the next instant, or
+        whoever waits for it in a loop would spin for ever while time stands still.
+        """
+        self._now += seconds
+        self._clock_resolution = math.ulp(self._now)
 
 
 def wall_utc() -> datetime:

@@ -65,7 +65,7 @@ class DialectTable(_Table):
     space_after_colon: bool = True
     echo: Literal["byte", "line"] = "byte"
     busy: Literal["queue", "drop", "refuse", "abort"] = "queue"
-    junk: Literal["skip", "error"] = "skip"
+    junk: Literal["skip", "refuse", "error"] = "skip"
     repeat: bool = True
     quiet: Literal["all", "basic"] = "all"
     quiet_urcs: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +20,22 @@ def test_virtual_time_jumps_to_the_next_timer() -> None:
     started = time.monotonic()
     assert clock.run(main(), virtual=True) == pytest.approx(86_400)
     assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("start", [0.0, 27.688071968, 1e6, 1e9])
+def test_no_timer_fires_before_its_instant(start: float) -> None:
+    async def main() -> list[bool]:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(start)
+        late: list[bool] = []
+        now = loop.time()
+        for step in (1e-12, 1e-10, 9e-10, 1e-9, 1e-6):
+            due = max(now + step, math.nextafter(now, math.inf))
+            loop.call_at(due, lambda due=due: late.append(loop.time() >= due))
+        await asyncio.sleep(1)
+        return late
+
+    assert clock.run(main(), virtual=True) == [True] * 5
 
 
 def test_held_time_flows_with_the_wall_clock() -> None:

@@ -37,12 +37,13 @@ class Dialect:
     spacing_exceptions: "+CSQ: 8,0" or "+CSQ:8,0", and the names that do the opposite. echo: bytes as they
     arrive, or the line when its processing starts (without its end). busy: input while a command runs
     waits, is dropped, is refused line by line, or ends the command (V.250 5.6.1). max_line: characters a
-    line may have, AT included. junk: what stands before AT is skipped, or is an error. repeat: whether A/
-    exists. multi_line: one frame for all information lines of a command, or one for each. quoted_numbers,
-    unquoted_text: what is tolerated in parameters. escapes: whether `\\22`, `\\"` and `\\\\` mean something
-    inside quotes. quiet: ATQ1 silences all commands, or only basic ones. quiet_urcs: ATQ1 silences URCs
-    too. prompt: what asks for data. urc_gap: idle line before a URC and between a URC and a response.
-    typing_hold: how long a host that stopped in the middle of a line holds URCs back.
+    line may have, AT included. junk: skip what stands before AT, and lines without any; refuse such lines;
+    or error: AT must come first. repeat: whether A/ exists. multi_line: one frame for all information lines
+    of a command, or one for each. quoted_numbers, unquoted_text: what is tolerated in parameters. escapes:
+    whether `\\22`, `\\"` and `\\\\` mean something inside quotes. quiet: ATQ1 silences all commands, or only
+    basic ones. quiet_urcs: ATQ1 silences URCs too. prompt: what asks for data. urc_gap: idle line before a
+    URC and between a URC and a response. typing_hold: how long a host that stopped in the middle of a line
+    holds URCs back.
     """
 
     chain: Literal["one_ok", "ok_each"] = "one_ok"
@@ -51,7 +52,7 @@ class Dialect:
     echo: Literal["byte", "line"] = "byte"
     busy: Literal["queue", "drop", "refuse", "abort"] = "queue"
     max_line: int = 4096
-    junk: Literal["skip", "error"] = "skip"
+    junk: Literal["skip", "refuse", "error"] = "skip"
     repeat: bool = True
     multi_line: Literal["block", "framed"] = "block"
     quoted_numbers: bool = True

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from modemsim.at.data_mode import Collector, DataEnd, DataMode
 from modemsim.at.dialect import Dialect, Settings, setting, to_text
-from modemsim.at.result import LINE_TOO_LONG
+from modemsim.at.result import LINE_TOO_LONG, NO_PREFIX
 
 LF = 0x0A
 _A = b"Aa"
@@ -95,14 +95,14 @@ class Framer:
         if byte < _BLANK or (byte == _BLANK and not line):
             return None
         if not line:
-            if self.dialect.junk == "skip" and byte not in _A:
+            if self.dialect.junk != "error" and byte not in _A:
                 self._junk = True
                 return None
         elif len(line) == 1 and line[0] in _A:
             if byte == _SLASH and self.dialect.repeat and not self._junk:
                 line.clear()
                 return Frame(self._last)
-            if self.dialect.junk == "skip" and byte not in _T:
+            if self.dialect.junk != "error" and byte not in _T:
                 line.clear()
                 self._junk = True
                 return self._add(byte)
@@ -120,13 +120,15 @@ class Framer:
                 self.echo += b"\x08 \x08"
 
     def _end(self) -> Frame | None:
-        """The end of a line; nothing comes of an empty one, or of junk that never became AT."""
-        text, too_long = to_text(self._line), self._too_long
+        """The end of a line; nothing comes of an empty one, nor, unless refused, of junk that had no AT."""
+        text, too_long, junk = to_text(self._line), self._too_long, self._junk
         self._line.clear()
         self._too_long = self._junk = False
         if too_long:
             return Frame(text[:2], LINE_TOO_LONG)
-        if not text or (self.dialect.junk == "skip" and len(text) < 2):
+        if len(text) < 2 and self.dialect.junk == "refuse" and (junk or text):
+            return Frame(text, NO_PREFIX)
+        if not text or (self.dialect.junk != "error" and len(text) < 2):
             return None
         if text[:2].upper() == "AT":
             self._last = text

@@ -141,7 +141,7 @@ def describe(message: Message) -> dict[str, object]:
     """The fields of a message that a trace shows; codes are `POST`, `2.04`, `EMPTY`."""
     code = message.code
     named = code == EMPTY or (code.is_request() and code.name != "(unknown)")
-    return {
+    fields: dict[str, object] = {
         "peer": message.remote.hostinfo,
         "type": message.mtype.name,
         "code": code.name if named else code.dotted,
@@ -149,3 +149,8 @@ def describe(message: Message) -> dict[str, object]:
         "token": message.token.hex(),
         "path": "/" + "/".join(message.opt.uri_path),
     }
+    if message.opt.uri_query:
+        fields["query"] = "&".join(message.opt.uri_query)
+    if message.opt.observe is not None:
+        fields["observe"] = message.opt.observe
+    return fields

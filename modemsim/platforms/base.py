@@ -38,7 +38,8 @@ class Platform:
     attempt times out too.
 
     `auto_reply` replaces the style's answer to uplinks (None: no answer). While `down` is set the platform is
-    silent as if its host was gone. `trace_datagrams` records CoAP messages as the platform sees them.
+    silent as if its host was gone; while `observes` is not, registered devices are left unobserved.
+    `trace_datagrams` records CoAP messages as the platform sees them.
     """
 
     style: ClassVar[PlatformStyle]
@@ -58,6 +59,7 @@ class Platform:
         self.address: Address = (host, port)
         self.auto_reply = self.style.auto_reply if isinstance(auto_reply, EllipsisType) else auto_reply
         self.down = False
+        self.observes = True
         self.store = DeviceStore(strict=strict)
         self.store.on_remove = self._removed
         self._trace = trace
@@ -161,7 +163,8 @@ class Platform:
 
     def observe_soon(self, session: Session) -> None:
         """Observe a device that has just registered."""
-        session.after(self.style.observe_delay, lambda: self._observe(session))
+        if self.observes:
+            session.after(self.style.observe_delay, lambda: self._observe(session))
 
     # Observation and uplinks
 

@@ -297,6 +297,13 @@ async def platform_up(stage: Stage, limit: float | None) -> None:
     _set_down(stage, False)
 
 
+@_action("platform observe", _SWITCH)
+async def platform_observe(stage: Stage, limit: float | None, on: bool) -> None:
+    """Let the platforms observe what registers from now on, or leave it unobserved."""
+    for platform in stage.simulation.platforms.values():
+        platform.observes = on
+
+
 @_action("platform refuse", Parameter("4.03|off", _code))
 async def platform_refuse(stage: Stage, limit: float | None, code: int | None) -> None:
     """Answer the module's registrations and updates with this CoAP error code from now on, or no longer."""

@@ -76,6 +76,10 @@ def test_every_split_gives_the_same(data: bytes) -> None:
     assert frames(*(bytes([byte]) for byte in data)) == whole
 
 
+def test_a_line_without_at_can_be_refused() -> None:
+    assert lines(b"junk\r \rxAT\r\rA\rAT\r", junk="refuse") == ["", "AT", "A", "AT"]
+
+
 def test_junk_can_be_an_error() -> None:
     assert lines(b"junk\r \rxAT\rAT\r", junk="error") == ["junk", "xAT", "AT"]
 
