@@ -191,6 +191,29 @@ class Lwm2m(_Table):
     """Confirmable messages that may wait for their acknowledgement at the same time (RFC 7252 4.7)."""
 
 
+_Seconds = Annotated[float, BeforeValidator(lambda v: Delay.parse(v).low)]
+
+
+class DtlsTable(_Table):
+    """How the module secures a connection with a pre-shared key; times as durations."""
+
+    suites: tuple[Literal["PSK_WITH_AES_128_CCM_8", "PSK_WITH_AES_128_CBC_SHA256"], ...] = (
+        "PSK_WITH_AES_128_CCM_8",
+        "PSK_WITH_AES_128_CBC_SHA256",
+    )
+    """What it offers, in order, unless the host chooses."""
+    retransmit_first: _Seconds = 1.0
+    retransmit_longest: _Seconds = 60.0
+    """A handshake flight is sent again after the first interval, which doubles up to the longest; when that
+    is over too, the handshake has failed (RFC 6347 4.2.4.1)."""
+    renew_after: _Seconds | None = None
+    """A session whose last datagram to the platform is older is made anew before the next one."""
+    resume: bool = False
+    """Whether a new session offers to continue the last one; needs the backend openssl."""
+    backend: Literal["auto", "mbedtls", "openssl"] = "auto"
+    """The library: python-mbedtls, pyOpenSSL, or what is installed."""
+
+
 class CloudTable(_Table):
     """Which settings steer the session with the platform; without one the default holds."""
 
@@ -218,6 +241,7 @@ class Profile(_Table):
     commands: dict[str, CommandEntry]
     lwm2m: Lwm2m
     cloud: CloudTable = CloudTable()
+    dtls: DtlsTable = DtlsTable()
     limits: dict[str, int] = {}
     words: dict[str, dict[str, str | int]] = {}
     """Names for internal states in replies, e.g. words.nmstatus."""
@@ -366,6 +390,7 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         "boot": BootStep if len(location) > 2 else Boot,
         "lwm2m": Lwm2m,
         "cloud": CloudTable,
+        "dtls": DtlsTable,
         "settings": Setting,
         "urcs": Urc,
         "commands": CommandEntry,

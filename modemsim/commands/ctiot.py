@@ -13,6 +13,7 @@ from modemsim.at.command import Command
 from modemsim.at.dialect import Dialect
 from modemsim.at.params import Address, Choice, Hex, Int, Token
 from modemsim.at.result import Refusal
+from modemsim.coap.dtls.engine import Credentials
 from modemsim.commands import needs
 from modemsim.commands.settings import SettingCommand
 from modemsim.ue.downlinks import Delivery
@@ -40,13 +41,11 @@ class Ncdpopen(Command):
     async def write(self, ue: Ue, ip_addr: str, port: int, psk: bytes | None) -> None:
         if ue.cloud.live or ue.cloud.closing:
             raise Refusal("not_permitted")
-        if psk is not None:
-            ue.trace.emit("ue", "not_supported", what="a connection with a key needs DTLS")
-            raise Refusal("not_permitted")
         address = await ue.resolve(ip_addr)
         if address is None:
             raise Refusal("bad_value")
-        ue.open_cloud((address, port or 5683))
+        credentials = None if psk is None else Credentials(ue.identity.imei, psk)
+        ue.open_cloud((address, port or 5683), credentials=credentials)
 
 
 class Ncdpclose(Command):

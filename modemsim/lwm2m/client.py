@@ -26,6 +26,8 @@ from modemsim.trace import Trace
 _REGISTRATION = ("rd",)
 _TIMEOUT = "timeout"
 _RESET = "rst"
+UNSECURED = "dtls"
+"""What the reason of a request begins with for which there was no secured connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class _Outcome:
     @property
     def failure(self) -> Event:
         """What a failure means to the registration."""
-        return Event.UNANSWERED if self.response is None and self.reason == _TIMEOUT else Event.REFUSED
+        silent = self.reason == _TIMEOUT or self.reason.startswith(UNSECURED)
+        return Event.UNANSWERED if self.response is None and silent else Event.REFUSED
 
 
 class Client:
@@ -128,6 +131,19 @@ class Client:
     @tuning.setter
     def tuning(self, tuning: Tuning) -> None:
         self._endpoint.tuning = tuning
+
+    def hold_while(self, held: Callable[[], bool]) -> None:
+        """Do not retransmit while this is true: the socket is making a connection."""
+        self._endpoint.hold_while(held)
+
+    def connected(self) -> None:
+        """The socket has a connection: what waited for it leaves now."""
+        self._endpoint.connected()
+
+    def unsecured(self, reason: str) -> None:
+        """No secured connection can be made: what waits for an answer has failed with this reason."""
+        if not self._closed:
+            self._endpoint.disconnected(error.NetworkError(reason))
 
     def observed(self, path: Path) -> bool:
         """Whether the server observes exactly this path."""
@@ -242,6 +258,8 @@ class Client:
             return _Outcome(None, _RESET)
         except error.LibraryShutdown:
             return _Outcome(None, "closed")
+        except error.NetworkError as problem:
+            return _Outcome(None, str(problem.args[0]))
         return _Outcome(response, response.code.dotted)
 
     def _move(self, event: Event, reason: str | None = None) -> None:

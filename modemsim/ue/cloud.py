@@ -30,6 +30,7 @@ class Cloud(StrEnum):
     DEREGISTERING = "deregistering"
     DEREGISTERED = "deregistered"
     LOST = "lost"
+    RESUMPTION_FAILED = "resumption_failed"
 
 
 class CloudEvent(StrEnum):
@@ -46,10 +47,18 @@ class CloudEvent(StrEnum):
     CLOSE = "close"
     CLOSED = "closed"
     DROP = "drop"
+    UNSECURED = "unsecured"
 
 
 _LIVE = (Cloud.REGISTERED, Cloud.OBSERVED)
-_ENDED = (Cloud.UNINITIALISED, Cloud.REJECTED, Cloud.TIMEOUT, Cloud.DEREGISTERED, Cloud.LOST)
+_ENDED = (
+    Cloud.UNINITIALISED,
+    Cloud.REJECTED,
+    Cloud.TIMEOUT,
+    Cloud.DEREGISTERED,
+    Cloud.LOST,
+    Cloud.RESUMPTION_FAILED,
+)
 
 TRANSITIONS: Mapping[tuple[Cloud, CloudEvent], Cloud] = {
     **{(state, CloudEvent.OPEN): Cloud.REGISTERING for state in _ENDED},
@@ -60,6 +69,7 @@ TRANSITIONS: Mapping[tuple[Cloud, CloudEvent], Cloud] = {
     (Cloud.OBSERVED, CloudEvent.OBSERVE): Cloud.OBSERVED,
     (Cloud.OBSERVED, CloudEvent.CANCEL): Cloud.REGISTERED,
     **{(state, CloudEvent.RESET): Cloud.LOST for state in _LIVE},
+    **{(state, CloudEvent.UNSECURED): Cloud.RESUMPTION_FAILED for state in _LIVE},
     **{(state, CloudEvent.RETRY): Cloud.REGISTERING for state in _LIVE},
     **{(state, CloudEvent.CLOSE): Cloud.DEREGISTERING for state in _LIVE},
     (Cloud.DEREGISTERING, CloudEvent.CLOSED): Cloud.DEREGISTERED,
@@ -105,6 +115,8 @@ class CloudSession:
         self.server: Address | None = None
         self.uplink_status = UplinkStatus.NOT_SENT
         self.client: Client | None = None
+        self.security: str | None = None
+        """The secured connection: None (plain, or never tried), "running", "up", "failed", "closed"."""
         self._address: str | None = None
         self._awaited: int | None = None
 
@@ -133,6 +145,7 @@ class CloudSession:
         self._forget_client()
         self._step(CloudEvent.OPEN)
         self.server = server
+        self.security = None
         self._address = local_ip
         self.client = make_client(self._from_client)
         self._spawn(self.client.register())
@@ -201,7 +214,20 @@ class CloudSession:
         elif state is ClientState.REJECTED and self._step(CloudEvent.REFUSED):
             self._publish("cloud.refused", reason=reason)
         elif state is ClientState.TIMEOUT and self._step(CloudEvent.UNANSWERED):
-            self._publish("cloud.refused", reason="timeout")
+            self._publish("cloud.refused", reason=reason or "timeout")
+
+    def _on_security(self, state: str, reason: str | None = None) -> None:
+        """The secured connection: "running", "up", "failed" or "closed"; a session that cannot renew it
+        ends."""
+        self.security = state
+        self._publish("security", state=state, reason=reason)
+        if state == "failed" and self._step(CloudEvent.UNSECURED):
+            awaited = self._awaited
+            if awaited is not None:
+                self.uplink_status = UplinkStatus.FAILED
+                self._publish("cloud.report_failed", message_id=awaited)
+            self._forget_client()
+            self._publish("cloud.refused", reason=reason)
 
     def _on_updated(self, automatic: bool) -> None:
         self._publish("cloud.updated", automatic=automatic)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from modemsim.coap.dtls.engine import Credentials
 from modemsim.coap.endpoint import Tuning
 from modemsim.lwm2m import objects
 from modemsim.lwm2m.client import Client
@@ -13,25 +14,41 @@ from modemsim.lwm2m.policy import Policy
 from modemsim.lwm2m.tree import ObjectTree
 from modemsim.net import Address
 from modemsim.profile import Lwm2m
+from modemsim.ue.security import follow, secure
 
 if TYPE_CHECKING:
     from modemsim.ue.module import Ue
 
 
-def make_client(ue: Ue, server: Address, name: str, lifetime: int, publish: Callable[..., None]) -> Client:
-    """A client for `server` on a new socket of the module's bearer; `lifetime` in seconds, 0 for none."""
-    return Client(
+def make_client(
+    ue: Ue,
+    server: Address,
+    name: str,
+    lifetime: int,
+    publish: Callable[..., None],
+    credentials: Credentials | None = None,
+) -> Client:
+    """A client for `server` on a new socket of the module's bearer; `lifetime` in seconds, 0 for none.
+
+    With credentials the connection is secured by DTLS.
+    """
+    plain = ue.bearer.udp()
+    secured = None if credentials is None else secure(ue, plain, server, credentials)
+    client = Client(
         name=name,
         server=server,
         lifetime=lifetime,
-        socket=ue.bearer.udp(),
-        objects=object_tree(ue, server),
+        socket=secured or plain,
+        objects=object_tree(ue, server, secured=secured is not None),
         policy=policy(ue.profile.lwm2m),
         tuning=tuning(ue.profile.lwm2m, ue.network.coverage_level),
         stream=ue.timing.stream("coap"),
         publish=publish,
         trace=ue.trace,
     )
+    if secured is not None:
+        follow(secured, client, publish)
+    return client
 
 
 def policy(table: Lwm2m) -> Policy:
@@ -59,11 +76,11 @@ def tuning(table: Lwm2m, coverage_level: int) -> Tuning:
     )
 
 
-def object_tree(ue: Ue, server: Address) -> ObjectTree:
+def object_tree(ue: Ue, server: Address, *, secured: bool = False) -> ObjectTree:
     """Objects 0, 1, 3, 4, 5 and 19 with the present figures of the module."""
     host, port = server
     return ObjectTree(
-        objects.security(f"coap://{host}:{port}"),
+        objects.security(f"{'coaps' if secured else 'coap'}://{host}:{port}", secured=secured),
         objects.server(),
         _device(ue),
         _connectivity(ue),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from modemsim.clock import Calendar
+from modemsim.coap.dtls.engine import Credentials, KeyLog
 from modemsim.net import Address
 from modemsim.net.bearer import Bearer
 from modemsim.net.routes import Routes
@@ -69,6 +70,7 @@ class Ue:
         imei: str | None = None,
         imsi: str | None = None,
         state: Path | None = None,
+        keylog: KeyLog | None = None,
     ) -> None:
         self.profile = profile
         self.catalogue = language.catalogue
@@ -76,6 +78,7 @@ class Ue:
         self.network = network
         self.routes = routes
         self.trace = trace
+        self.keylog = keylog
         self.timing = Timing(profile.delays(), seed)
         self.identity = Identity.of(profile.identity, imei)
         self.usim = Usim(imsi or profile.identity.imsi, profile.identity.iccid, on_change=self._sim_changed)
@@ -175,13 +178,25 @@ class Ue:
         if not task.cancelled() and (problem := task.exception()) is not None:
             self.trace.emit("ue", "internal_error", error=repr(problem))
 
-    def open_cloud(self, server: Address, *, name: str | None = None, lifetime: int | None = None) -> None:
-        """Start to register with the platform at `server`; without a `name` the IMEI is the endpoint name."""
+    def open_cloud(
+        self,
+        server: Address,
+        *,
+        name: str | None = None,
+        lifetime: int | None = None,
+        credentials: Credentials | None = None,
+    ) -> None:
+        """Start to register with the platform at `server`; without a `name` the IMEI is the endpoint name.
+
+        With credentials the connection is secured by DTLS, whatever the port is.
+        """
         assert self.radio.ip is not None
         endpoint = name or self.identity.imei
         seconds = self.lifetime if lifetime is None else lifetime
         self.cloud.open(
-            lambda hear: make_client(self, server, endpoint, seconds, hear), server, self.radio.ip
+            lambda hear: make_client(self, server, endpoint, seconds, hear, credentials),
+            server,
+            self.radio.ip,
         )
 
     async def resolve(self, host: str) -> str | None:

@@ -75,8 +75,7 @@ class Fed:
 
 
 class Association:
-    """One session with one peer; `ended` is None while it lives, `deadline` is when `step` wants to be
-    called.
+    """One session with one peer; `ended` is None while it lives, at `deadline` `step` wants to be called.
 
     Nothing here knows sockets or clocks: every call gets the instant `now` in seconds and returns datagrams.
     """

@@ -1,5 +1,4 @@
-"""A module's secured socket: datagrams to one server go through a DTLS session that is made when it is
-needed."""
+"""A module's secured socket: datagrams to one server go through a DTLS session made when needed."""
 
 from __future__ import annotations
 
@@ -54,7 +53,7 @@ class DtlsClientSocket:
         self._socket = socket
         self._server = server
         self._security = security
-        self._on_change = on_change or _nobody
+        self.on_change: Callable[..., None] = on_change or _nobody
         self._trace = trace
         self._loop = asyncio.get_running_loop()
         self._association: Association | None = None
@@ -134,7 +133,7 @@ class DtlsClientSocket:
             self._forget()
             self._done = self._loop.create_future()
             self._trace_event("handshake", identity=self._security.credentials.identity)
-            self._on_change("handshake")
+            self.on_change("handshake")
             self._start()
         return self._done
 
@@ -173,7 +172,7 @@ class DtlsClientSocket:
         self._forget()
         self._waiting.clear()
         self._trace_event("failed" if shaking else "closed", cause=str(ended))
-        self._on_change("failed" if shaking else "closed", ended=ended)
+        self.on_change("failed" if shaking else "closed", ended=ended)
         self._settle(ended)
 
     def _came_up(self, association: Association) -> None:
@@ -182,7 +181,7 @@ class DtlsClientSocket:
             self._earlier = engine.session()
         self._last_sent = self._loop.time()
         self._trace_event("up", suite=str(engine.suite), resumed=engine.resumed)
-        self._on_change("up", suite=engine.suite, resumed=engine.resumed)
+        self.on_change("up", suite=engine.suite, resumed=engine.resumed)
         self._settle(None)
         waiting = tuple(self._waiting)
         self._waiting.clear()

@@ -10,7 +10,7 @@ from typing import Any
 
 from modemsim.coap.datagram import Address, DatagramSocket, discard
 from modemsim.coap.dtls.association import Association, Ended, Timers
-from modemsim.coap.dtls.engine import SUITES, Keys, Suite, load
+from modemsim.coap.dtls.engine import SUITES, BackendError, Keys, Suite, load
 from modemsim.coap.dtls.records import (
     APPLICATION_DATA,
     CLIENT_HELLO,
@@ -65,7 +65,6 @@ class DtlsServerSocket:
         trace: Trace | None = None,
         name: str = "",
     ) -> None:
-        """Raises BackendError when there is no library."""
         self.receiver: Callable[[bytes, Address], None] = discard
         self._socket = socket
         self._keys = keys
@@ -151,7 +150,11 @@ class DtlsServerSocket:
         handshake = self._handshakes.get(sender)
         if handshake is None or handshake.random != random:
             self._drop(sender)
-            handshake = self._open(sender, random)
+            try:
+                handshake = self._open(sender, random)
+            except BackendError as problem:
+                self._note("no_backend", sender, reason=str(problem))
+                return
         self._shake(handshake, data, sender)
 
     def _open(self, sender: Address, random: bytes) -> _Handshake:
