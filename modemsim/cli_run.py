@@ -42,6 +42,14 @@ PASTE: Mapping[str, tuple[tuple[str, ...], str]] = {
         ("AT+CGPADDR?", 'AT+NCDPOPEN="180.101.147.115",5683', "AT+NMGS=5,00454c4c4f"),
         "The second needs the address that +IP shows; the third wants +QLWEVTIND: 3 first.",
     ),
+    "+CM2MCLINEW": (
+        (
+            "AT+CGSN",
+            'AT+CM2MCLINEW="180.101.147.115","5683","868334030088888"',
+            'AT+CM2MCLISEND="48656C6C6F"',
+        ),
+        "The first tells the IMEI that the second names; the third wants +CM2MCLI: 4 first.",
+    ),
     "+CEREG": (("AT", "ATI", "AT+CEREG?"), "+CEREG: 0,1 means that the module is attached."),
 }
 """Lines a newcomer can paste, by the command a module must have for them, the most telling first."""

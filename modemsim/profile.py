@@ -127,6 +127,8 @@ class BootStep(_Table):
     after: str
     line: str | None = None
     when: Literal["always", "sim", "no_sim"] = "always"
+    quirk: str | None = None
+    """Only while this quirk is on, or with a "!" in front, off."""
     action: Literal["at_ready", "radio_on", "none"] = "none"
 
 
@@ -147,6 +149,10 @@ class Urc(_Table):
     line: str | None = None
     lines: dict[str, str] = {}
     in_command: bool = False
+    quirk: str | None = None
+    """Only while this quirk is on, or with a "!" in front, off."""
+    words: dict[str, str] = {}
+    """Field of the event -> table of [words] that translates it; "*" there stands for every other value."""
 
     @model_validator(mode="after")
     def _one_spelling(self) -> Urc:
@@ -163,7 +169,7 @@ class CommandEntry(_Table):
     forms: tuple[Literal["test", "read", "write", "execute"], ...] | None = None
     params: dict[str, Any] = {}
     test: str | None = None
-    replies: dict[str, str] = {}
+    replies: dict[str, str | list[str]] = {}
     fixed: dict[str, str | list[str]] = {}
     delay: str | None = None
     max_response: Annotated[float, BeforeValidator(lambda v: Delay.parse(v).low)] | None = None
@@ -180,7 +186,11 @@ class Lwm2m(_Table):
     """Objects and instances ("1/0") in the order in which a registration lists them, behind `root`."""
     default_lifetime: int = 86400
     update_at: float = 0.9
+    refresh: tuple[tuple[int, float, float], ...] = ()
+    """Instead of `update_at`; this, the two flags and `disable` as in `modemsim.lwm2m.policy`."""
     reregister_on_failed_update: bool = True
+    keep_on_failed_update: bool = False
+    disable: bool = False
     observe_answer_hex: str = ""
     notify_observe_option: bool = True
     ack_timeout: float | tuple[float, float, float] = (2.0, 6.0, 10.0)
@@ -214,6 +224,18 @@ class DtlsTable(_Table):
     """The library: python-mbedtls, pyOpenSSL, or what is installed."""
 
 
+class AccessTable(_Table):
+    """Which settings steer the access network, and the number of the default bearer."""
+
+    bands: str | None = "+QBAND.bands"
+    """Setting with the bands that are searched; without it all are."""
+    network_time: tuple[str, ...] = ("+CTZU.onoff",)
+    """Settings of which any switches setting the calendar by network time on."""
+    apn: str | None = None
+    """Setting with the access point name the module asks for; without one, or empty, the network's."""
+    default_cid: int = 0
+
+
 class CloudTable(_Table):
     """Which settings steer the session with the platform; without one the default holds."""
 
@@ -240,6 +262,7 @@ class Profile(_Table):
     urcs: tuple[Urc, ...] = ()
     commands: dict[str, CommandEntry]
     lwm2m: Lwm2m
+    access: AccessTable = AccessTable()
     cloud: CloudTable = CloudTable()
     dtls: DtlsTable = DtlsTable()
     limits: dict[str, int] = {}
@@ -389,6 +412,7 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         "dialect": DialectTable,
         "boot": BootStep if len(location) > 2 else Boot,
         "lwm2m": Lwm2m,
+        "access": AccessTable,
         "cloud": CloudTable,
         "dtls": DtlsTable,
         "settings": Setting,

@@ -158,6 +158,10 @@ class Endpoint:
     def tuning(self, tuning: Tuning) -> None:
         self._messages.tuning = tuning
 
+    def take_message_id(self) -> int:
+        """Use up a message id for a message that is never sent."""
+        return self._messages.next_message_id()
+
     def ignore(self, requests: Callable[[Message], bool]) -> None:
         """Treat the requests for which this is true as lost: no answer, and none kept for duplicates."""
         self._messages.ignores = requests

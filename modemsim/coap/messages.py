@@ -174,7 +174,7 @@ class MessageLayer:
         if message.code.is_response() and self._acknowledge_with(message):
             return None
         message.mtype = self._type_of(message)
-        message.mid = self._next_message_id()
+        message.mid = self.next_message_id()
         exchange = _Exchange(message, message.encode(), monitor)
         lane = self._lanes.setdefault(message.remote, _Lane())
         if lane.waiting or (message.mtype is CON and lane.active >= self.tuning.nstart):
@@ -204,7 +204,8 @@ class MessageLayer:
             reliability = message.request is None or message.request.mtype is not NON
         return CON if reliability else NON
 
-    def _next_message_id(self) -> int:
+    def next_message_id(self) -> int:
+        """The id of the next message; one that is taken is not used again for long."""
         self._message_id = (self._message_id + 1) & 0xFFFF
         return self._message_id
 

@@ -11,7 +11,18 @@ from modemsim.at.catalogue import Catalogue
 from modemsim.at.command import Command, Entry
 from modemsim.profile import CommandEntry, Profile, ProfileError
 
-FAMILIES = ("v250", "ts27007", "quectel", "ctiot")
+FAMILIES = (
+    "v250",
+    "ts27007",
+    "quectel",
+    "ctiot",
+    "simcom_line",
+    "simcom",
+    "simcom_network",
+    "simcom_coap",
+    "ctiot_simcom",
+    "aep_simcom",
+)
 """Modules of this package; a profile names the ones its module speaks, a later one going first."""
 
 

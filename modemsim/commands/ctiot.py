@@ -13,11 +13,11 @@ from modemsim.at.command import Command
 from modemsim.at.dialect import Dialect
 from modemsim.at.params import Address, Choice, Hex, Int, Token
 from modemsim.at.result import Refusal
-from modemsim.coap.dtls.engine import Credentials
 from modemsim.commands import needs
 from modemsim.commands.settings import SettingCommand
 from modemsim.ue.downlinks import Delivery
 from modemsim.ue.module import Ue
+from modemsim.ue.security import Protection
 
 GUIDE = "BC260Y CT guide 1.1, "
 _LINK = (needs.usim, needs.bearer, needs.uncongested, needs.coverage)
@@ -44,8 +44,8 @@ class Ncdpopen(Command):
         address = await ue.resolve(ip_addr)
         if address is None:
             raise Refusal("bad_value")
-        credentials = None if psk is None else Credentials(ue.identity.imei, psk)
-        ue.open_cloud((address, port or 5683), credentials=credentials)
+        protection = None if psk is None else Protection(ue.identity.imei, psk)
+        ue.open_cloud((address, port or 5683), protection=protection)
 
 
 class Ncdpclose(Command):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from modemsim.at.command import Command
 from modemsim.at.param import Param, Token
@@ -80,7 +80,8 @@ class Cpin(Command):
 
     name, source = "+CPIN", TS27007 + "8.3"
     max_response = 5.0
-    read_needs, errors = (needs.card,), ("no_sim", "sim_state", "wrong_pin")
+    read_needs = (needs.card,)
+    errors: ClassVar[tuple[str, ...]] = ("no_sim", "sim_state", "wrong_pin")
     read_reply = "+CPIN: {state}"
     pin = Text(8, doc="PIN, or PUK when the PIN is blocked")
     new_pin = Text(8, default=None, doc="new PIN, with a PUK")

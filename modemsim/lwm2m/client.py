@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 
 from aiocoap import Message, error
@@ -28,6 +28,9 @@ _TIMEOUT = "timeout"
 _RESET = "rst"
 UNSECURED = "dtls"
 """What the reason of a request begins with for which there was no secured connection."""
+_DISABLE, _DISABLE_TIMEOUT = 4, 5
+DEFAULT_DISABLE_TIMEOUT = 86400
+"""Seconds a disabled client stays away unless the server says how long (OMA LwM2M 1.0.2, E.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,10 @@ class Client:
     """One client on one socket for one server.
 
     `publish` hears of everything the module may have to tell its host: "lwm2m.state" (state, reason),
-    "lwm2m.updated" (automatic), "lwm2m.update_failed" (reason), "lwm2m.observed" (path, active, cause),
-    "lwm2m.report" (path, message_id, outcome, confirmable), "lwm2m.written" (path, value, message_id) and
-    "lwm2m.executed" (path, arguments). `lifetime` is in seconds; 0: none is told and nothing is updated.
+    "lwm2m.updated" (automatic, message_id), "lwm2m.update_failed" (automatic, message_id, reason),
+    "lwm2m.observed" (path, active, cause), "lwm2m.report" (path, message_id, outcome, confirmable),
+    "lwm2m.written" (path, value, message_id), "lwm2m.executed" (path, arguments) and "lwm2m.disabled"
+    (seconds). `lifetime` is in seconds; 0: none is told and nothing is updated.
     """
 
     def __init__(
@@ -162,7 +166,7 @@ class Client:
         message = Message(code=POST, content_format=content.LINK, payload=self._payload())
         message.opt.uri_path = _REGISTRATION
         message.opt.uri_query = self._registration_query()
-        outcome = await self._ask(message)
+        outcome = await _outcome(blockwise.ask(self._endpoint, message, self.server))
         if not self._is(ClientState.REGISTERING):
             return False
         if not outcome.has(CREATED):
@@ -180,10 +184,26 @@ class Client:
         """
         return await self._update(lifetime, binding, automatic=False)
 
+    def begin_update(self, *, binding: str) -> int:
+        """As `update`, in the background; returns the message id, under which the result is told."""
+        message = self._update_message(None, binding)
+        answer = self._endpoint.request(message, self.server, blockwise=False).response
+        self._spawn(self._follow_update(message, answer, None, binding, automatic=False))
+        return self._id_of(message)
+
+    def refresh(self) -> None:
+        """Update at once what the client updates by itself."""
+        self._spawn_update(True)
+
+    def take_message_id(self) -> int:
+        """Use up a message id without a message."""
+        return self._endpoint.take_message_id()
+
     async def deregister(self) -> bool:
         """Leave the server; False when not registered, or when the server did not confirm.
 
-        The client is DEREGISTERED either way once the server has answered or failed to.
+        The client is DEREGISTERED either way once the server has answered or failed to, unless its policy
+        keeps a registration that nobody let go.
         """
         if not self._is(ClientState.REGISTERED):
             return False
@@ -191,8 +211,11 @@ class Client:
         self._cancel_timer()
         message = Message(code=DELETE)
         message.opt.uri_path = self._location or ()
-        outcome = await self._ask(message)
+        outcome = await _outcome(blockwise.ask(self._endpoint, message, self.server))
         if not self._is(ClientState.DEREGISTERING):
+            return False
+        if outcome.failure is Event.UNANSWERED and self._policy.keep_on_unanswered_deregister:
+            self._move(Event.UNANSWERED, outcome.reason)
             return False
         confirmed = outcome.has(DELETED)
         self._move(Event.LEFT, None if confirmed else outcome.reason)
@@ -249,19 +272,6 @@ class Client:
             query.append(f"lt={self.lifetime}")
         return query
 
-    async def _ask(self, message: Message) -> _Outcome:
-        try:
-            response = await blockwise.ask(self._endpoint, message, self.server)
-        except error.TimeoutError:
-            return _Outcome(None, _TIMEOUT)
-        except error.MessageError:
-            return _Outcome(None, _RESET)
-        except error.LibraryShutdown:
-            return _Outcome(None, "closed")
-        except error.NetworkError as problem:
-            return _Outcome(None, str(problem.args[0]))
-        return _Outcome(response, response.code.dotted)
-
     def _move(self, event: Event, reason: str | None = None) -> None:
         """Go to the state that the table has for an event, and tell."""
         self.state = follow(self.state, event)
@@ -280,40 +290,60 @@ class Client:
     async def _update(self, lifetime: int | None, binding: str | None, *, automatic: bool) -> bool:
         if not self._is(ClientState.REGISTERED):
             return False
-        location = self._location
+        message = self._update_message(lifetime, binding)
+        answer = blockwise.ask(self._endpoint, message, self.server)
+        return await self._follow_update(message, answer, lifetime, binding, automatic=automatic)
+
+    def _update_message(self, lifetime: int | None, binding: str | None) -> Message:
+        """An update of the registration that tells what changes."""
         message = Message(code=POST)
-        message.opt.uri_path = location or ()
+        message.opt.uri_path = self._location or ()
         changes = []
         if lifetime is not None and lifetime != self.lifetime:
             changes.append(f"lt={lifetime}")
         if binding is not None and binding != self.binding:
             changes.append(f"b={binding}")
         message.opt.uri_query = changes
-        outcome = await self._ask(message)
+        return message
+
+    async def _follow_update(
+        self,
+        message: Message,
+        answer: Awaitable[Message],
+        lifetime: int | None,
+        binding: str | None,
+        *,
+        automatic: bool,
+    ) -> bool:
+        location = self._location
+        outcome = await _outcome(answer)
         if not self._is(ClientState.REGISTERED) or self._location != location:
             return False
         if outcome.has(CHANGED):
             self.lifetime = self.lifetime if lifetime is None else lifetime
             self.binding = self.binding if binding is None else binding
             self._plan_update()
-            self._publish("lwm2m.updated", automatic=automatic)
+            self._publish("lwm2m.updated", automatic=automatic, message_id=self._id_of(message))
             return True
+        told = {"automatic": automatic, "message_id": self._id_of(message)}
+        self._publish("lwm2m.update_failed", **told, reason=outcome.reason)
         await self._update_failed(outcome)
         return False
 
     async def _update_failed(self, outcome: _Outcome) -> None:
-        self._publish("lwm2m.update_failed", reason=outcome.reason)
         if not self._is(ClientState.REGISTERED):
             return
         if self._policy.reregister_on_failed_update:
             await self.register()
+        elif self._policy.keep_on_failed_update:
+            self._plan_update()
         else:
             self._move(outcome.failure, outcome.reason)
 
     def _plan_update(self) -> None:
         self._cancel_timer()
         if self.lifetime:
-            delay = self.lifetime * self._policy.update_at
+            delay = self._policy.update_after(self.lifetime)
             self._timer = self._loop.call_later(delay, self._spawn_update, True)
 
     def _cancel_timer(self) -> None:
@@ -322,11 +352,18 @@ class Client:
             self._timer = None
 
     def _spawn_update(self, automatic: bool, lifetime: int | None = None, binding: str | None = None) -> None:
-        if self._closed:
-            return
-        task = self._loop.create_task(self._update(lifetime, binding, automatic=automatic))
+        if not self._closed:
+            self._spawn(self._update(lifetime, binding, automatic=automatic))
+
+    def _spawn(self, work: Coroutine[None, None, bool]) -> None:
+        task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _id_of(self, message: Message) -> int:
+        """The id a message was sent under."""
+        message_id: int = message.mid
+        return message_id
 
     def _complete_server_object(self) -> None:
         """Give object 1 what only the client knows: lifetime, binding, update trigger (OMA 1.0, E.2)."""
@@ -350,3 +387,23 @@ class Client:
         server.on_write[1] = write_lifetime
         server.on_write[7] = write_binding
         server.on_execute[8] = lambda arguments: self._spawn_update(False)
+        if self._policy.disable:
+            server.values[_DISABLE_TIMEOUT] = DEFAULT_DISABLE_TIMEOUT
+            server.on_execute[_DISABLE] = lambda arguments: self._publish(
+                "lwm2m.disabled", seconds=server.read(_DISABLE_TIMEOUT)
+            )
+
+
+async def _outcome(answer: Awaitable[Message]) -> _Outcome:
+    """What a request came to."""
+    try:
+        response = await answer
+    except error.TimeoutError:
+        return _Outcome(None, _TIMEOUT)
+    except error.MessageError:
+        return _Outcome(None, _RESET)
+    except error.LibraryShutdown:
+        return _Outcome(None, "closed")
+    except error.NetworkError as problem:
+        return _Outcome(None, str(problem.args[0]))
+    return _Outcome(response, response.code.dotted)

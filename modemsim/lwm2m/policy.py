@@ -24,8 +24,14 @@ class Policy:
     """Whether a lifetime other than 0 is told as `lt`."""
     update_at: float = 0.9
     """When the registration is updated by itself, as a fraction of the lifetime."""
+    refresh: tuple[tuple[int, float, float], ...] = ()
+    """When instead, in pieces (from this lifetime on, seconds, seconds for each second of lifetime above)."""
     reregister_on_failed_update: bool = True
     """Whether a refused or unanswered update leads to a new registration."""
+    keep_on_failed_update: bool = False
+    """Without a new registration: whether the client stays registered and updates again when it is due."""
+    keep_on_unanswered_deregister: bool = False
+    """Whether a deregistration that nobody answers leaves the client registered."""
     data_path: Path = (19, 0, 0)
     """The resource whose notifications are the host's data."""
     observe_answer: bytes = b"\x00"
@@ -38,3 +44,12 @@ class Policy:
     """The format of one value read without Accept; opaque values are then sent as they are."""
     confirmable_values: bool = True
     """Whether notifications of changed values are confirmable."""
+    disable: bool = False
+    """Whether the server may disable the client (object 1, resources 4 and 5)."""
+
+    def update_after(self, lifetime: int) -> float:
+        """Seconds from a registration or update of that lifetime to the next update."""
+        for start, seconds, slope in sorted(self.refresh, reverse=True):
+            if lifetime >= start:
+                return seconds + (lifetime - start) * slope
+        return lifetime * self.update_at

@@ -41,6 +41,7 @@ TRANSITIONS: dict[tuple[ClientState, Event], ClientState] = {
     (_S.REGISTERED, _E.UNANSWERED): _S.TIMEOUT,
     (_S.REGISTERED, _E.DEREGISTER): _S.DEREGISTERING,
     (_S.DEREGISTERING, _E.LEFT): _S.DEREGISTERED,
+    (_S.DEREGISTERING, _E.UNANSWERED): _S.REGISTERED,
     (_S.DEREGISTERED, _E.REGISTER): _S.REGISTERING,
     (_S.REJECTED, _E.REGISTER): _S.REGISTERING,
     (_S.TIMEOUT, _E.REGISTER): _S.REGISTERING,
@@ -52,7 +53,8 @@ TRANSITIONS: dict[tuple[ClientState, Event], ClientState] = {
     (_S.REJECTED, _E.DROPPED): _S.IDLE,
     (_S.TIMEOUT, _E.DROPPED): _S.IDLE,
 }
-"""A registered client is REFUSED or UNANSWERED when its update fails and it may not register again."""
+"""A registered client is REFUSED or UNANSWERED when its update fails and it may not register again; one that
+nobody lets go stays registered where its policy says so."""
 
 
 class InvalidTransition(RuntimeError):

@@ -73,6 +73,7 @@ class Platform:
         self._registrar = Registrar(self, self.store, self.style, random.Random(stream.getrandbits(64)))
         self._queues: dict[str, DownlinkQueue] = {}
         self._downlinks = 0
+        self._tasks: set[asyncio.Task[None]] = set()
         self._endpoint: Endpoint | None = None
         self._doors: Doors | None = None
 
@@ -123,6 +124,8 @@ class Platform:
             return
         self._endpoint.close()
         self._endpoint = self._doors = None
+        for task in self._tasks:
+            task.cancel()
         self._registrar.suspend()
         self.emit("stopped")
 
@@ -152,8 +155,21 @@ class Platform:
         self.emit("forgotten", endpoint=endpoint)
 
     def refuse(self, endpoint: str, code: Code | None) -> None:
-        """Answer every registration and update of the endpoint with `code` from now on; None: no longer."""
+        """Answer every registration, update and deregistration of the endpoint with `code` from now on.
+
+        None: no longer.
+        """
         self._registrar.refuse(endpoint, code)
+
+    def disable(self, endpoint: str, seconds: int) -> None:
+        """Send a registered device away for so long (object 1, Disable Timeout and Disable).
+
+        Raises KeyError for an unknown endpoint.
+        """
+        device = self.store[endpoint]
+        task = asyncio.get_running_loop().create_task(self._disable(device, seconds))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def lose_session(self, endpoint: str) -> None:
         """Forget the DTLS session of a device, which hears no answer until it has made a new one.
@@ -163,6 +179,19 @@ class Platform:
         device = self.store[endpoint]
         if self._doors is not None and device.address is not None:
             self._doors.lose_session(device.address)
+
+    async def _disable(self, device: Device, seconds: int) -> None:
+        timeout = Message(code=Code.PUT, uri_path=("1", "0", "5"), content_format=0, payload=b"%d" % seconds)
+        disable = Message(code=Code.POST, uri_path=("1", "0", "4"))
+        for message in (timeout, disable):
+            if self._endpoint is None or device.address is None:
+                return
+            try:
+                response = await ask(self._endpoint, message, device.address)
+            except error.Error:
+                return
+            answer = response.code.dotted
+            self.emit("disabled", endpoint=device.endpoint, answer=answer)
 
     # For the registrar
 

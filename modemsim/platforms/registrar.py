@@ -10,6 +10,7 @@ from typing import Protocol
 from aiocoap import Code
 
 from modemsim.platforms.downlinks import DownlinkQueue
+from modemsim.platforms.names import device_id
 from modemsim.platforms.registration import Changes, Refused, Registration, parse_register, parse_update
 from modemsim.platforms.session import Session
 from modemsim.platforms.store import Address, Device, DeviceStore
@@ -60,11 +61,11 @@ class Registrar:
         return None if device.location is None else self._sessions[device.location]
 
     def refuse(self, endpoint: str, code: Code | None) -> None:
-        """Answer registrations and updates of the endpoint with `code`; None: no longer."""
+        """Answer whatever the endpoint asks about its registration with `code`; None: no longer."""
         if code is None:
-            self._refusals.pop(endpoint, None)
+            self._refusals.pop(device_id(endpoint), None)
         else:
-            self._refusals[endpoint] = code
+            self._refusals[device_id(endpoint)] = code
 
     def resume(self) -> None:
         """Watch the lifetimes again after `suspend`; those that are over meanwhile end at once."""
@@ -140,7 +141,9 @@ class Registrar:
 
     def deregister(self, location: str) -> None:
         """Accept DELETE /rd/<id>; raises Refused 4.04 as `update` does."""
-        self.end(self._session(location), "deregistered")
+        session = self._session(location)
+        self._check_refusal(session.device.endpoint)
+        self.end(session, "deregistered")
 
     def refused(self, problem: Refused, sender: Address) -> None:
         """Record a request that was refused."""
@@ -167,8 +170,9 @@ class Registrar:
             raise Refused(Code.FORBIDDEN, reason, device.endpoint)
 
     def _check_refusal(self, endpoint: str) -> None:
-        if endpoint in self._refusals:
-            raise Refused(self._refusals[endpoint], "refused on request", endpoint)
+        code = self._refusals.get(device_id(endpoint))
+        if code is not None:
+            raise Refused(code, "refused on request", endpoint)
 
     def _session(self, location: str) -> Session:
         session = self._sessions.get(location)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from modemsim.platforms.downlinks import Downlink
+from modemsim.platforms.names import device_id
 
 Address = tuple[str, int]
 
@@ -52,7 +53,10 @@ class Device:
 
 
 class DeviceStore:
-    """The devices of one platform, by endpoint name; a strict store admits provisioned devices only."""
+    """The devices of one platform, by endpoint name in any of its forms.
+
+    A strict store admits provisioned devices only. A device keeps the name it was first known by.
+    """
 
     def __init__(self, *, strict: bool = False) -> None:
         self.strict = strict
@@ -60,10 +64,10 @@ class DeviceStore:
         self._devices: dict[str, Device] = {}
 
     def __getitem__(self, endpoint: str) -> Device:
-        return self._devices[endpoint]
+        return self._devices[device_id(endpoint)]
 
     def __contains__(self, endpoint: object) -> bool:
-        return endpoint in self._devices
+        return isinstance(endpoint, str) and device_id(endpoint) in self._devices
 
     def __iter__(self) -> Iterator[Device]:
         return iter(tuple(self._devices.values()))
@@ -73,7 +77,7 @@ class DeviceStore:
 
     def provision(self, endpoint: str) -> Device:
         """Create the device as its owner would in the console; an existing one is returned unchanged."""
-        return self._devices.setdefault(endpoint, Device(endpoint))
+        return self._devices.setdefault(device_id(endpoint), Device(endpoint))
 
     def secure(self, endpoint: str, key: bytes, identity: str | None = None) -> Device:
         """Give a device a pre-shared key, so that it can only register over DTLS; creates it if need be.
@@ -96,10 +100,10 @@ class DeviceStore:
 
     def admit(self, endpoint: str) -> Device | None:
         """The device that wants to register; None when the store is strict and does not know it."""
-        return self._devices.get(endpoint) if self.strict else self.provision(endpoint)
+        return self._devices.get(device_id(endpoint)) if self.strict else self.provision(endpoint)
 
     def remove(self, endpoint: str) -> None:
         """Delete the device and end its registration; raises KeyError for an unknown endpoint."""
-        device = self._devices.pop(endpoint)
+        device = self._devices.pop(device_id(endpoint))
         if self.on_remove is not None:
             self.on_remove(device)

@@ -44,5 +44,6 @@ CT_IOT = PlatformStyle(
 AEP = PlatformStyle(
     name="aep",
     title="China Telecom AEP (CTWing)",
-    source="BC260Y CT guide 1.1, 4.2",
+    source="BC260Y CT guide 1.1, 4.2; answer to an unknown endpoint name: SIM7020 AEP note 1.01, 3.2 (10)",
+    unknown_device=Code.BAD_REQUEST,
 )

@@ -306,7 +306,7 @@ async def platform_observe(stage: Stage, limit: float | None, on: bool) -> None:
 
 @_action("platform refuse", Parameter("4.03|off", _code))
 async def platform_refuse(stage: Stage, limit: float | None, code: int | None) -> None:
-    """Answer the module's registrations and updates with this CoAP error code from now on, or no longer."""
+    """Answer all the module asks about its registration with this CoAP error code, or no longer."""
     from aiocoap import Code
 
     for platform in stage.simulation.platforms.values():
@@ -325,6 +325,12 @@ async def platform_key(stage: Stage, limit: float | None, key: bytes, identity: 
 async def platform_lose_session(stage: Stage, limit: float | None) -> None:
     """Let the platform forget the module's DTLS session, as a server that was restarted."""
     _platform(stage).lose_session(_endpoint(stage))
+
+
+@_action("platform disable", _DURATION)
+async def platform_disable(stage: Stage, limit: float | None, seconds: float) -> None:
+    """Send the module away for this time by executing Disable of object 1."""
+    _platform(stage).disable(_endpoint(stage), int(seconds))
 
 
 @_action("platform uplinks", _COUNT)

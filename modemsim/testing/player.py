@@ -38,6 +38,8 @@ FOLLOW_UP = 1.0
 """Seconds for which lines behind a failure are still collected for the report."""
 WIRE_TIME = 10 / 9600
 """Seconds a character is at most on the wire (10 bits at 9600 baud); response limits are extended by it."""
+LOOP_TICK = 1e-9
+"""Seconds by which asyncio may run a timer early; waiting for less than that would never end."""
 ROUNDING = 1e-6
 """Seconds by which an instant may miss a window through the arithmetic of floats."""
 
@@ -231,7 +233,7 @@ class Player:
                 return line
             self._arrived.clear()
             left = deadline() + ROUNDING - self._loop.time()
-            if left <= 0:
+            if left <= LOOP_TICK:
                 return None
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._arrived.wait(), left)

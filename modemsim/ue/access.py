@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from modemsim.profile import AccessTable
 from modemsim.radio.emm import Emm
 from modemsim.radio.network import Network
 from modemsim.radio.radio import Radio
@@ -21,7 +22,6 @@ OPERATORS: Mapping[str, tuple[str, str]] = {
 
 AUTOMATIC, MANUAL, DEREGISTER = 0, 1, 2
 CONTEXTS = "+CGDCONT.contexts"
-BANDS = "+QBAND.bands"
 
 
 class Access:
@@ -34,13 +34,17 @@ class Access:
         settings: Settings,
         timing: Timing,
         spawn: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]],
+        table: AccessTable,
     ) -> None:
         self._radio = radio
         self._network = network
         self._settings = settings
         self._timing = timing
         self._spawn = spawn
+        self._table = table
         self.functionality = 1
+        self.apn = network.apn
+        """The access point of the default bearer that came up last."""
 
     @property
     def searching(self) -> bool:
@@ -120,7 +124,8 @@ class Access:
 
     def choose_bands(self, bands: list[int]) -> None:
         """AT+QBAND=: search these bands only (empty: all the module has), starting at once."""
-        self._settings.set(BANDS, bands or self._settings.default(BANDS))
+        assert self._table.bands is not None
+        self._settings.set(self._table.bands, bands or self._settings.default(self._table.bands))
         if self.functionality == 1:
             self._spawn(self._search_again())
 
@@ -129,11 +134,16 @@ class Access:
         self._switch_on()
 
     def _switch_on(self) -> None:
-        in_band = self._network.band in self._settings.get(BANDS)
+        in_band = not self._table.bands or self._network.band in self._settings.get(self._table.bands)
         if in_band and self._settings.get("+COPS.mode") != DEREGISTER:
             self._radio.switch_on()
 
     # ------------------------------------------------------------ bearer contexts
+
+    def bearer_up(self) -> None:
+        """The default bearer came up at the access point that was asked for, else at the network's own."""
+        asked = self._settings.get(self._table.apn) if self._table.apn else None
+        self.apn = asked or self._network.apn
 
     def contexts(self) -> dict[int, tuple[str, str]]:
         """Defined contexts: number -> type and access point name; 0 is the default bearer."""

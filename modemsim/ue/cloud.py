@@ -14,6 +14,7 @@ from typing import Any
 from modemsim.lwm2m.client import Client
 from modemsim.lwm2m.states import ClientState
 from modemsim.net import Address
+from modemsim.ue.service import Service
 
 DATA_PATH = (19, 0, 0)
 
@@ -100,17 +101,37 @@ _OUTCOMES = {
 
 
 class CloudSession:
-    """One registration with a platform; publishes `cloud.*` events and hands downlink bytes to `arrive`."""
+    """One registration with a platform; publishes `cloud.*` events and hands downlink bytes to `arrive`.
+
+    `link_up` tells whether the module has an address; `linger` draws the seconds for which a session that
+    ended is still being taken down.
+    """
 
     def __init__(
         self,
         publish: Callable[..., None],
         spawn: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]],
         arrive: Callable[[bytes], None],
+        *,
+        link_up: Callable[[], bool] = lambda: True,
+        linger: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        self._publish = publish
+        self._hear = publish
         self._spawn = spawn
         self._arrive = arrive
+        self._link_up = link_up
+        self._linger = linger
+        self.service = Service()
+        self.events: dict[str, None] = {}
+        """What happened since the start, each event once, the newest last."""
+        self._ends_at = 0.0
+        self._stale = False
+        self._closing = False
+        self._reason: str | None = None
+        self._retries: Callable[[], int] = lambda: 0
+        self._retried = 0
+        self._disabled_until = 0.0
+        self._reopen: Callable[[], None] = lambda: None
         self.state = Cloud.UNINITIALISED
         self.server: Address | None = None
         self.uplink_status = UplinkStatus.NOT_SENT
@@ -136,18 +157,48 @@ class CloudSession:
         return self.state is Cloud.DEREGISTERING
 
     @property
+    def ending(self) -> bool:
+        """A session that ended is still being taken down."""
+        return asyncio.get_running_loop().time() < self._ends_at
+
+    @property
+    def free(self) -> bool:
+        """There is no session in any stage of its life."""
+        return self.state in _ENDED and not self.ending
+
+    @property
+    def disabled(self) -> bool:
+        """The platform has sent the module away for some time."""
+        return asyncio.get_running_loop().time() < self._disabled_until
+
+    @property
     def report_pending(self) -> bool:
         """A confirmable uplink waits for its acknowledgement."""
         return self._awaited is not None
 
-    def open(self, make_client: MakeClient, server: Address, local_ip: str) -> None:
-        """Start to register with `server`; the result is published as cloud.registered or cloud.refused."""
+    def open(
+        self,
+        make_client: MakeClient,
+        server: Address,
+        local_ip: str,
+        service: Service | None = None,
+        retries: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """Start to register with `server`; the result is published as cloud.registered or cloud.refused.
+
+        `retries` tells how often an automatic update that failed is tried again at once.
+        """
         self._forget_client()
         self._step(CloudEvent.OPEN)
         self.server = server
         self.security = None
+        self.service = service or Service()
+        self._retries = retries
+        self._stale = False
         self._address = local_ip
         self.client = make_client(self._from_client)
+        self._reopen = lambda: self.open(make_client, server, local_ip, service, retries)
+        self._publish("cloud.connecting")
         self._spawn(self.client.register())
 
     def close(self) -> None:
@@ -155,16 +206,40 @@ class CloudSession:
         client = self.client
         assert client is not None
         self._step(CloudEvent.CLOSE)
-        self._spawn(self._deregister(client))
+        if not self._closing:
+            self._closing = True
+            self._spawn(self._deregister(client))
+
+    def abandon(self) -> None:
+        """Give up a registration that is on its way, without a word to anybody."""
+        self._forget_client()
+        self._step(CloudEvent.DROP)
+        self._take_down()
 
     def send(self, payload: bytes, *, confirmable: bool, rai: int) -> int:
         """Send host data as a notification of object 19/0/0; returns its message id."""
         client = self.client
         assert client is not None
+        if not self._can_send():
+            message_id = client.take_message_id()
+            self._publish("cloud.report_failed", message_id=message_id, reason="not_sent")
+            return message_id
         message_id = client.notify(DATA_PATH, payload, confirmable=confirmable, rai=rai)
         if confirmable:
             self._awaited = message_id
             self.uplink_status = UplinkStatus.WAITING
+        for _ in range(1, self.service.ids_per_report):
+            client.take_message_id()
+        return message_id
+
+    def update(self, binding: str) -> int:
+        """Tell the platform a binding; returns the message id of the update, whose result is published."""
+        client = self.client
+        assert client is not None
+        if self._can_send():
+            return client.begin_update(binding=binding)
+        message_id = client.take_message_id()
+        self._publish("cloud.update_failed", automatic=False, message_id=message_id, reason="not_sent")
         return message_id
 
     def drop(self) -> None:
@@ -173,25 +248,62 @@ class CloudSession:
         self._step(CloudEvent.DROP)
         self.uplink_status = UplinkStatus.NOT_SENT
         self.server = None
+        self.events.clear()
+        self._ends_at = 0.0
+        self._disabled_until = 0.0
 
     def address_changed(self, ip: str) -> None:
         """The bearer came back; a new address makes a live registration update itself."""
-        if self.live and self.client is not None and ip != self._address:
+        if self.service.follows_address and self.live and self.client is not None and ip != self._address:
             self._address = ip
             self._spawn(self.client.update())
 
+    def address_lost(self) -> None:
+        """The bearer went; a session that does not follow the address sends nothing from now on."""
+        if self.server is not None:
+            self._stale = self.client is not None and not self.service.follows_address
+            self._publish("cloud.link_lost")
+            if self.live:
+                self._publish("cloud.broken")
+
+    def _can_send(self) -> bool:
+        return self._link_up() and not self._stale
+
+    def _publish(self, event: str, **values: Any) -> None:
+        self.events.pop(event, None)
+        self.events[event] = None
+        self._hear(event, service=self.service.name, **values)
+
     async def _deregister(self, client: Client) -> None:
-        confirmed = await client.deregister()
-        if client is self.client:
+        left = await client.deregister() if self._link_up() else False
+        if client is not self.client:
+            return
+        self._closing = False
+        reason = self._reason if self._link_up() else "not_sent"
+        if self.service.ends_unanswered or client.state is ClientState.DEREGISTERED:
             self._forget_client()
             self._step(CloudEvent.CLOSED)
-            self._publish("cloud.closed", confirmed=confirmed)
+            self._take_down()
+        if left:
+            self._publish("cloud.closed")
+        else:
+            self._publish("cloud.close_failed", reason=reason)
+
+    def _end(self, event: CloudEvent) -> None:
+        """The session is over from inside: forget it at once, take it down for a while."""
+        self._step(event)
+        self._forget_client()
+        self._take_down()
+
+    def _take_down(self) -> None:
+        self._ends_at = asyncio.get_running_loop().time() + self._linger()
 
     def _forget_client(self) -> None:
         if self.client is not None:
             self.client.close()
             self.client = None
         self._awaited = None
+        self._closing = False
 
     def _step(self, event: CloudEvent) -> bool:
         """Apply the table; False when the event has no effect in this state."""
@@ -207,33 +319,48 @@ class CloudSession:
             handler(**values)
 
     def _on_state(self, state: ClientState, reason: str | None = None) -> None:
+        self._reason = reason
         if state is ClientState.REGISTERED and self._step(CloudEvent.ACCEPTED):
             self._publish("cloud.registered")
         elif state is ClientState.REGISTERING:
             self._step(CloudEvent.RETRY)
         elif state is ClientState.REJECTED and self._step(CloudEvent.REFUSED):
-            self._publish("cloud.refused", reason=reason)
+            self._refused(reason)
         elif state is ClientState.TIMEOUT and self._step(CloudEvent.UNANSWERED):
-            self._publish("cloud.refused", reason=reason or "timeout")
+            self._refused(reason or "timeout")
 
     def _on_security(self, state: str, reason: str | None = None) -> None:
-        """The secured connection: "running", "up", "failed" or "closed"; a session that cannot renew it
-        ends."""
+        """The secured connection is being made ("running"), stands ("up"), "failed" or is "closed"."""
         self.security = state
         self._publish("security", state=state, reason=reason)
-        if state == "failed" and self._step(CloudEvent.UNSECURED):
-            awaited = self._awaited
-            if awaited is not None:
-                self.uplink_status = UplinkStatus.FAILED
-                self._publish("cloud.report_failed", message_id=awaited)
+
+    def _on_unsecured(self, reason: str) -> None:
+        """There is no secured connection any more: a session that was live ends."""
+        if self._step(CloudEvent.UNSECURED):
             self._forget_client()
-            self._publish("cloud.refused", reason=reason)
+            self._take_down()
+            self._publish("cloud.unsecured", reason=reason)
 
-    def _on_updated(self, automatic: bool) -> None:
-        self._publish("cloud.updated", automatic=automatic)
+    def _refused(self, reason: str | None) -> None:
+        self._take_down()
+        self._publish("cloud.refused", reason=reason if self._link_up() else "not_sent")
 
-    def _on_update_failed(self, reason: str | None) -> None:
-        self._publish("cloud.update_failed", reason=reason)
+    def _on_updated(self, automatic: bool, message_id: int) -> None:
+        self._retried = 0
+        self._publish("cloud.updated", automatic=automatic, message_id=message_id)
+
+    def _on_update_failed(self, automatic: bool, message_id: int, reason: str) -> None:
+        if reason == "timeout" and not self._link_up():
+            reason = "not_sent"
+        ends = self.service.ends_on_refresh if automatic else self.service.ends_on_update
+        if self.live and reason in ends:
+            self._end(CloudEvent.DROP)
+        self._publish("cloud.update_failed", automatic=automatic, message_id=message_id, reason=reason)
+        if automatic and self.client is not None and self._retried < self._retries():
+            self._retried += 1
+            self.client.refresh()
+        else:
+            self._retried = 0
 
     def _on_observed(self, path: tuple[int, ...], active: bool, cause: str) -> None:
         if path != DATA_PATH or cause == "rst":
@@ -244,18 +371,47 @@ class CloudSession:
             self._publish("cloud.unobserved")
 
     def _on_report(self, path: tuple[int, ...], message_id: int, outcome: str, confirmable: bool) -> None:
-        if path != DATA_PATH or outcome not in _OUTCOMES:
+        if path != DATA_PATH:
+            return
+        if outcome == "sent" and not confirmable:
+            self._publish("cloud.report_sent", message_id=message_id)
+        if outcome not in _OUTCOMES:
             return
         if confirmable and message_id == self._awaited:
             self._awaited = None
-            self.uplink_status = _OUTCOMES[outcome]
+            never_sent = self.security == "failed"
+            self.uplink_status = UplinkStatus.FAILED if never_sent else _OUTCOMES[outcome]
         if outcome == "rst":
-            if self._step(CloudEvent.RESET):
-                self._forget_client()
-                self._publish("cloud.reset")
+            self._on_reset(message_id)
+        elif confirmable and outcome == "ack":
+            self._publish("cloud.report_acked", message_id=message_id)
         elif confirmable:
-            self._publish("cloud.report_acked" if outcome == "ack" else "cloud.report_failed",
-                          message_id=message_id)  # fmt: skip
+            self._publish("cloud.report_failed", message_id=message_id, reason=outcome)
+
+    def _on_reset(self, message_id: int) -> None:
+        """A report was answered with RST: the platform does not observe any more."""
+        if self.live and self.service.ends_on_reset:
+            self._end(CloudEvent.RESET)
+            self._publish("cloud.reset", message_id=message_id)
+        elif self.live and self._step(CloudEvent.CANCEL):
+            self._publish("cloud.reset", message_id=message_id)
+
+    def _on_disabled(self, seconds: int) -> None:
+        """The platform sends the module away (object 1, Disable): leave, stay away, register again."""
+        if self.live and not self.disabled:
+            self._disabled_until = asyncio.get_running_loop().time() + seconds
+            self._publish("cloud.disabled", seconds=seconds)
+            self._spawn(self._stay_away(seconds))
+
+    async def _stay_away(self, seconds: int) -> None:
+        client = self.client
+        if client is not None and self._step(CloudEvent.CLOSE):
+            await client.deregister()
+            self._end(CloudEvent.CLOSED)
+        back = max(self._disabled_until, self._ends_at)
+        await asyncio.sleep(back - asyncio.get_running_loop().time())
+        if self.free and self._link_up():
+            self._reopen()
 
     def _on_written(self, path: tuple[int, ...], value: bytes, message_id: int) -> None:
         if path[0] == DATA_PATH[0]:

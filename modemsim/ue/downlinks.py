@@ -18,11 +18,15 @@ class Delivery(IntEnum):
 class Downlinks:
     """The buffer behind NMGR and its counters since start (BC260Y CT guide 1.1, 2.3.4, 2.3.5 and 2.3.9)."""
 
-    def __init__(self, max_messages: int, max_bytes: int, publish: Callable[..., None]) -> None:
+    def __init__(
+        self, max_messages: int, max_bytes: int, publish: Callable[..., None], history: int = 0
+    ) -> None:
         self._messages: deque[bytes] = deque()
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._publish = publish
+        self.recent: deque[bytes] = deque(maxlen=history)
+        """The newest messages, read or not."""
         self.received = 0
         self.dropped = 0
 
@@ -31,11 +35,13 @@ class Downlinks:
         """Messages waiting to be read."""
         return len(self._messages)
 
-    def arrive(self, payload: bytes, delivery: Delivery) -> None:
+    def arrive(self, payload: bytes, delivery: Delivery, service: str = "cloud") -> None:
         """Take new data; announce, hand over or drop it (a full buffer refuses the newest)."""
         self.received += 1
+        self.recent.append(payload)
         if delivery is Delivery.DIRECT:
-            self._publish("downlink.direct", length=len(payload), data=payload.hex().upper())
+            text = payload.hex().upper()
+            self._publish("downlink.direct", length=len(payload), data=text, service=service)
             return
         stored = sum(map(len, self._messages))
         if len(self._messages) >= self._max_messages or stored + len(payload) > self._max_bytes:
@@ -53,4 +59,5 @@ class Downlinks:
     def clear(self) -> None:
         """Forget data and counters, as a restart does."""
         self._messages.clear()
+        self.recent.clear()
         self.received = self.dropped = 0

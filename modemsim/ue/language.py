@@ -43,6 +43,6 @@ def _group(group: ErrorNumbers) -> ErrorGroup:
         numbers=numbers,
         prefix=group.prefix,
         numeric_only=group.numeric_only,
-        then=group.then,
+        then=group.then or None,
         always=group.always,
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from modemsim.coap.dtls.engine import Credentials
 from modemsim.coap.endpoint import Tuning
 from modemsim.lwm2m import objects
 from modemsim.lwm2m.client import Client
@@ -14,7 +14,8 @@ from modemsim.lwm2m.policy import Policy
 from modemsim.lwm2m.tree import ObjectTree
 from modemsim.net import Address
 from modemsim.profile import Lwm2m
-from modemsim.ue.security import follow, secure
+from modemsim.ue.security import Protection, follow, secure
+from modemsim.ue.service import Service
 
 if TYPE_CHECKING:
     from modemsim.ue.module import Ue
@@ -26,21 +27,23 @@ def make_client(
     name: str,
     lifetime: int,
     publish: Callable[..., None],
-    credentials: Credentials | None = None,
+    service: Service | None = None,
+    protection: Protection | None = None,
 ) -> Client:
     """A client for `server` on a new socket of the module's bearer; `lifetime` in seconds, 0 for none.
 
-    With credentials the connection is secured by DTLS.
+    With a protection the connection is secured by DTLS.
     """
+    ends_unanswered = service is None or service.ends_unanswered
     plain = ue.bearer.udp()
-    secured = None if credentials is None else secure(ue, plain, server, credentials)
+    secured = None if protection is None else secure(ue, plain, server, protection)
     client = Client(
         name=name,
         server=server,
         lifetime=lifetime,
         socket=secured or plain,
         objects=object_tree(ue, server, secured=secured is not None),
-        policy=policy(ue.profile.lwm2m),
+        policy=replace(policy(ue.profile.lwm2m), keep_on_unanswered_deregister=not ends_unanswered),
         tuning=tuning(ue.profile.lwm2m, ue.network.coverage_level),
         stream=ue.timing.stream("coap"),
         publish=publish,
@@ -59,7 +62,10 @@ def policy(table: Lwm2m) -> Policy:
         root=table.root,
         links=table.links,
         update_at=table.update_at,
+        refresh=table.refresh,
         reregister_on_failed_update=table.reregister_on_failed_update,
+        keep_on_failed_update=table.keep_on_failed_update,
+        disable=table.disable,
         observe_answer=bytes.fromhex(table.observe_answer_hex),
         notify_observe_option=table.notify_observe_option,
     )

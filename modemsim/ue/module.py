@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from modemsim.clock import Calendar
-from modemsim.coap.dtls.engine import Credentials, KeyLog
+from modemsim.coap.dtls.engine import KeyLog
 from modemsim.net import Address
 from modemsim.net.bearer import Bearer
 from modemsim.net.routes import Routes
@@ -26,6 +26,9 @@ from modemsim.ue.language import Language
 from modemsim.ue.lwm2m_client import make_client, tuning
 from modemsim.ue.nvm import Nvm
 from modemsim.ue.power import Power, PowerEvent, next_state
+from modemsim.ue.raw_coap import RawCoap
+from modemsim.ue.security import Protection
+from modemsim.ue.service import Service
 from modemsim.ue.settings import Settings
 from modemsim.ue.terminal import Terminal
 from modemsim.ue.urcs import UrcSources
@@ -33,6 +36,9 @@ from modemsim.ue.usim import SimState, Usim
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """What the calendar shows at power-on, before the network gave the time."""
+
+SESSION_END = "session_end"
+"""The delay for which a module takes a session down that has ended, where it has one."""
 
 EPOCH_ZONE = 8
 """The zone it shows then, in quarters of an hour."""
@@ -86,15 +92,21 @@ class Ue:
         self.settings = Settings(profile.settings, self.nvm)
         self.calendar = Calendar(EPOCH, EPOCH_ZONE)
         self.radio = Radio(network, self._readable_imsi, self.timing, self.publish, trace)
-        self.access = Access(self.radio, network, self.settings, self.timing, self.spawn)
+        self.access = Access(self.radio, network, self.settings, self.timing, self.spawn, profile.access)
         self.bearer = Bearer(self.radio, routes, self.timing, trace)
+        self.raw_coap = RawCoap(self.bearer, self.publish)
         self.downlinks = Downlinks(
-            self.limit("downlink_messages"), self.limit("downlink_bytes"), self.publish
+            self.limit("downlink_messages"),
+            self.limit("downlink_bytes"),
+            self.publish,
+            profile.limits.get("downlink_history", 0),
         )
         self.cloud = CloudSession(
             self.publish,
             self.spawn,
-            lambda payload: self.downlinks.arrive(payload, self.delivery()),
+            lambda payload: self.downlinks.arrive(payload, self.delivery(), self.cloud.service.name),
+            link_up=lambda: self.radio.ip is not None,
+            linger=lambda: self.timing.draw(SESSION_END) if SESSION_END in self.timing else 0.0,
         )
         self.terminal = Terminal(
             serial,
@@ -110,12 +122,14 @@ class Ue:
         self.delivery: Callable[[], Delivery] = lambda: Delivery(
             self.settings.get(profile.cloud.delivery) if profile.cloud.delivery else Delivery.DIRECT
         )
-        self.urcs = UrcSources(profile.urcs, self.settings, self._print_urc)
+        self.urcs = UrcSources(profile.urcs, self.settings, self._print_urc, profile.words, self.in_force)
         self.state = Power.OFF
         self._tasks: set[asyncio.Task[Any]] = set()
         self._boot_task: asyncio.Task[None] | None = None
         self._boot_lifetime: int | None = None
         self._early = bytearray()
+        self._autobaud = False
+        self._rssi_index: int | None = None
         network.listen(self._network_changed)
 
     # ------------------------------------------------------------ what happened inside
@@ -134,24 +148,35 @@ class Ue:
     def _on_pdn(self, values: dict[str, Any]) -> dict[str, Any]:
         ip = values["ip"]
         if ip is not None:
+            self.access.bearer_up()
             self.cloud.address_changed(ip)
+        else:
+            self.cloud.address_lost()
         return {**values, "up": ip is not None}
 
     def _on_nitz(self, values: dict[str, Any]) -> dict[str, Any]:
         zone = values["zone_quarters"]
-        if self.settings.get("+CTZU.onoff"):
+        if any(self.settings.get(key) for key in self.profile.access.network_time):
             self.calendar.set(values["utc"], zone)
         return {"utc": values["utc"], "zone": zone, "local": values["utc"] + timedelta(minutes=15 * zone)}
 
     def _network_changed(self) -> None:
         if self.cloud.client is not None:
             self.cloud.client.tuning = tuning(self.profile.lwm2m, self.network.coverage_level)
+        signal = self.radio.signal()
+        if signal.rssi_index != self._rssi_index:
+            self._rssi_index = signal.rssi_index
+            self.publish("signal", rssi=signal.rssi_index, ber=signal.ber)
 
     def _sim_changed(self, state: SimState) -> None:
         self.publish("sim", state=state.value)
 
-    def _print_urc(self, line: str, in_command: bool) -> None:
-        self.terminal.urc(line, in_command=in_command)
+    def _print_urc(self, line: str, in_command: bool = False) -> None:
+        """A line nobody asked for; without a rate learnt from the host there is no way to send it."""
+        if self._autobaud and not self.terminal.heard:
+            self.trace.emit("at", "no_rate", lost=line)
+        else:
+            self.terminal.urc(line, in_command=in_command)
 
     def _readable_imsi(self) -> str | None:
         return self.usim.imsi if self.usim.ready else None
@@ -165,6 +190,25 @@ class Ue:
     def quirk(self, name: str) -> bool:
         """Whether a named quirk of the profile is on."""
         return self.profile.quirks.get(name, False)
+
+    def in_force(self, quirk: str | None) -> bool:
+        """Whether what depends on this quirk happens: "name" on, "!name" off, None always."""
+        if quirk is None:
+            return True
+        return self.quirk(quirk.removeprefix("!")) is not quirk.startswith("!")
+
+    async def change_functionality(self, fun: int) -> None:
+        """AT+CFUN= on a module whose USIM loses its supply at minimum functionality."""
+        before = self.access.functionality
+        await self.access.set_functionality(fun)
+        if fun == 0 and before != 0:
+            self.publish("usim_power", on=False, state=None)
+        elif fun != 0 and before == 0:
+            self.spawn(self._power_usim())
+
+    async def _power_usim(self) -> None:
+        await asyncio.sleep(self.timing.draw("usim_up"))
+        self.publish("usim_power", on=True, state=self.usim.state.value)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run something in the background until it ends or the module loses power."""
@@ -184,19 +228,23 @@ class Ue:
         *,
         name: str | None = None,
         lifetime: int | None = None,
-        credentials: Credentials | None = None,
+        service: Service | None = None,
+        retries: Callable[[], int] = lambda: 0,
+        protection: Protection | None = None,
     ) -> None:
         """Start to register with the platform at `server`; without a `name` the IMEI is the endpoint name.
 
-        With credentials the connection is secured by DTLS, whatever the port is.
+        With a protection the connection is secured by DTLS, whatever the port is.
         """
         assert self.radio.ip is not None
         endpoint = name or self.identity.imei
         seconds = self.lifetime if lifetime is None else lifetime
         self.cloud.open(
-            lambda hear: make_client(self, server, endpoint, seconds, hear, credentials),
+            lambda hear: make_client(self, server, endpoint, seconds, hear, service, protection),
             server,
             self.radio.ip,
+            service,
+            retries,
         )
 
     async def resolve(self, host: str) -> str | None:
@@ -227,8 +275,8 @@ class Ue:
         return self.bearer.waiting
 
     def apply_rate(self) -> None:
-        """Bring the rate of AT+IPR into force."""
-        self.serial.baud = self.settings.get("+IPR.rate")
+        """Bring the rate of AT+IPR into force; 0 is that of the host."""
+        self.serial.baud = self.settings.get("+IPR.rate") or self.serial.baud
 
     # ------------------------------------------------------------ power
 
@@ -256,6 +304,7 @@ class Ue:
         self.terminal.stop()
         self.radio.kill()
         self.bearer.close()
+        self.raw_coap.clear()
         self.downlinks.clear()
         self.serial.powered = False
 
@@ -281,6 +330,7 @@ class Ue:
         self.settings.restart()
         self._boot_lifetime = self.settings.get(self.profile.cloud.lifetime or "")
         self.apply_rate()
+        self._autobaud = self.settings.get("+IPR.rate") == 0
         self.calendar = Calendar(EPOCH, EPOCH_ZONE)
         self.serial.powered = True
         self._early = bytearray()
@@ -288,7 +338,7 @@ class Ue:
 
     async def _boot(self) -> None:
         """Run the boot chain of the profile."""
-        for step in self.profile.boot.sequence:
+        for step in (step for step in self.profile.boot.sequence if self.in_force(step.quirk)):
             await asyncio.sleep(self.timing.draw(step.after))
             self._boot_step(step)
         self.state = next_state(self.state, PowerEvent.BOOTED) or self.state
@@ -310,6 +360,6 @@ class Ue:
             self.terminal.start()
             self.serial.receiver(bytes(self._early))
         if step.line is not None:
-            self.terminal.urc(step.line)
+            self._print_urc(step.line)
         if step.action == "radio_on":
             self.access.start()

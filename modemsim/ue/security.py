@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from modemsim.coap.dtls.association import Ended, Timers
@@ -16,22 +17,28 @@ if TYPE_CHECKING:
     from modemsim.ue.module import Ue
 
 
-def secure(
-    ue: Ue,
-    socket: DatagramSocket,
-    server: Address,
-    credentials: Credentials,
-    *,
-    suites: tuple[Suite, ...] | None = None,
-    renew: bool = True,
-) -> DtlsClientSocket:
-    """A secured socket over `socket`; without `suites` the profile's, without `renew` a session lasts."""
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What the host says about a secured connection: who the module is, and the key.
+
+    Without `suites` the profile's are offered; without `renew` a session lasts however long the module is
+    silent.
+    """
+
+    identity: str
+    key: bytes = field(repr=False)
+    suites: tuple[Suite, ...] = ()
+    renew: bool = True
+
+
+def secure(ue: Ue, socket: DatagramSocket, server: Address, protection: Protection) -> DtlsClientSocket:
+    """A secured socket over `socket`."""
     table = ue.profile.dtls
     security = Security(
-        credentials,
-        suites or tuple(Suite(name) for name in table.suites),
+        Credentials(protection.identity, protection.key),
+        protection.suites or tuple(Suite(name) for name in table.suites),
         Timers(table.retransmit_first, table.retransmit_longest),
-        table.renew_after if renew else None,
+        table.renew_after if protection.renew else None,
         table.resume,
         table.backend,
         ue.keylog,
@@ -40,7 +47,10 @@ def secure(
 
 
 def follow(socket: DtlsClientSocket, client: Client, publish: Callable[..., None]) -> None:
-    """Let the client's messages wait for the connection, and tell what becomes of it as "lwm2m.security"."""
+    """Let the client's messages wait for the connection, and tell what becomes of it as "lwm2m.security".
+
+    A failure is "lwm2m.unsecured" too, once everything that waited for the connection has failed.
+    """
 
     def changed(change: str, ended: Ended | None = None, **values: Any) -> None:
         state = "running" if change == "handshake" else change
@@ -50,6 +60,7 @@ def follow(socket: DtlsClientSocket, client: Client, publish: Callable[..., None
             client.connected()
         elif reason is not None and change == "failed":
             client.unsecured(reason)
+            publish("lwm2m.unsecured", reason=reason)
 
     client.hold_while(lambda: socket.shaking)
     socket.on_change = changed

@@ -84,6 +84,11 @@ class Terminal:
         """Whether the port is powered."""
         return self._port is not None
 
+    @property
+    def heard(self) -> bool:
+        """Whether the host has sent a command line since power-on."""
+        return self._port is not None and self._port.heard
+
     def start(self) -> None:
         """Power on: commands are taken from now on."""
         self.stop()
@@ -131,6 +136,7 @@ class _PoweredPort:
         self._data_mode = False
         self._aborting = False
         self._closed = False
+        self.heard = False
         self._input_came: asyncio.Future[bool] | None = None
         self._urc_timer: asyncio.TimerHandle | None = None
         self._task = self._loop.create_task(self._work(), name="at")
@@ -224,7 +230,7 @@ class _PoweredPort:
         await asyncio.sleep(0)
 
     async def _carry_out(self, line: Frame) -> None:
-        self._running = True
+        self._running = self.heard = True
         self.note("rx", line=line.text)
         if self._pending and self._dialect.busy != "queue":
             self._loop.call_soon(self._overtaken)

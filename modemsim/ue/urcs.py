@@ -14,21 +14,35 @@ from modemsim.ue.settings import Settings
 class UrcSources:
     """The [[urcs]] of a profile, looked up by event; `send(line, in_command)` prints one."""
 
-    def __init__(self, urcs: Iterable[Urc], settings: Settings, send: Callable[[str, bool], None]) -> None:
+    def __init__(
+        self,
+        urcs: Iterable[Urc],
+        settings: Settings,
+        send: Callable[[str, bool], None],
+        words: Mapping[str, Mapping[str, str | int]],
+        in_force: Callable[[str | None], bool],
+    ) -> None:
         self._by_event: dict[str, list[Urc]] = defaultdict(list)
         for urc in urcs:
             self._by_event[urc.on].append(urc)
         self._settings = settings
         self._send = send
+        self._words = words
+        self._in_force = in_force
 
     def happened(self, event: str, values: Mapping[str, Any]) -> None:
         """Print the lines this event has under the host's settings, if any."""
         for urc in self._by_event.get(event, ()):
             if any(values.get(key) != wanted for key, wanted in urc.when.items()):
                 continue
-            spelling = self._spelling(urc)
+            spelling = self._spelling(urc) if self._in_force(urc.quirk) else None
             if spelling is not None:
-                self._send(render(spelling, values), urc.in_command)
+                self._send(render(spelling, {**values, **self._translated(urc, values)}), urc.in_command)
+
+    def _translated(self, urc: Urc, values: Mapping[str, Any]) -> dict[str, str | int]:
+        """The fields that the profile's words stand in for."""
+        tables = {field: self._words[table] for field, table in urc.words.items()}
+        return {field: table.get(str(values[field]), table["*"]) for field, table in tables.items()}
 
     def _spelling(self, urc: Urc) -> str | None:
         if urc.gate is None:

@@ -12,7 +12,16 @@ FOLDER = Path(__file__).parent
 FILES = sorted(FOLDER.rglob("*.at"))
 SEEDS = range(3)
 MANY_SEEDS = range(20)
-WITH_MANY_SEEDS = ("bc260y/guide_4_1_2.at", "bc260y/guide_4_2_2.at")
+WITH_MANY_SEEDS = (
+    "bc260y/guide_4_1_2.at",
+    "bc260y/guide_4_2_2.at",
+    "sim7020/aep_note_3.at",
+    "sim7020/aep_note_5.at",
+    "sim7020/cloud_note_5.at",
+    "sim7020/cloud_note_6_1_3.at",
+    "sim7020/network_4_1.at",
+    "sim7020/network_4_2.at",
+)
 """The dialogues of the vendors' guides, which hosts follow to the letter."""
 
 

@@ -183,6 +183,10 @@ class Bench:
     def told(self, topic: str) -> list[dict[str, Any]]:
         return [fields for name, fields in self.events if name == topic]
 
+    def values(self, topic: str, field: str) -> list[Any]:
+        """One field of everything told about a topic."""
+        return [fields[field] for fields in self.told(topic)]
+
     def states(self) -> list[tuple[str, str | None]]:
         return [(str(fields["state"]), fields["reason"]) for fields in self.told("lwm2m.state")]
 

@@ -146,7 +146,7 @@ async def test_automatic_update(bench: Bench) -> None:
     assert server.wire[-1][8:] == b"\xb2rd\x045a3f"
     await asyncio.sleep(270)
     assert len(server.requests) == 3
-    assert bench.told("lwm2m.updated") == [{"automatic": True}] * 2
+    assert bench.values("lwm2m.updated", "automatic") == [True] * 2
 
 
 @on_bench(lifetime=300)
@@ -159,7 +159,7 @@ async def test_update_by_hand(bench: Bench) -> None:
     assert await bench.client.update(lifetime=900, binding="UQ")
     assert [request[2] for request in server.requests[1:]] == [(), (), ("lt=900", "b=UQ")]
     assert (bench.client.lifetime, bench.client.binding) == (900, "UQ")
-    assert bench.told("lwm2m.updated") == [{"automatic": False}] * 3
+    assert bench.values("lwm2m.updated", "automatic") == [False] * 3
     await asyncio.sleep(809)
     assert len(server.requests) == 4
     await asyncio.sleep(2)
@@ -172,7 +172,7 @@ async def test_a_refused_update_leads_to_a_new_registration(bench: Bench) -> Non
     server.answers["update"] = Code.NOT_FOUND
     assert not await bench.client.update()
     assert bench.client.state is ClientState.REGISTERED
-    assert bench.told("lwm2m.update_failed") == [{"reason": "4.04"}]
+    assert bench.values("lwm2m.update_failed", "reason") == ["4.04"]
     assert [request[1] for request in server.requests] == ["/rd", "/rd/5a3f", "/rd"]
     assert bench.states() == [("registering", None), ("registered", None)] * 2
 
@@ -182,7 +182,7 @@ async def test_an_unanswered_update_leads_to_a_registration_that_fails(bench: Be
     server = await bench.registered()
     server.deaf = True
     await asyncio.sleep(270 + 124 + 124 + 1)
-    assert bench.told("lwm2m.update_failed") == [{"reason": "timeout"}]
+    assert bench.values("lwm2m.update_failed", "reason") == ["timeout"]
     assert bench.states()[2:] == [("registering", None), ("timeout", "timeout")]
     assert bench.client.location is None
     await asyncio.sleep(10_000)
