@@ -56,6 +56,8 @@ class Serial(_Table):
     baud: int
     receive_buffer: int = 3136
     pacing: bool = True
+    rate: str = "+IPR.rate"
+    """Setting with the rate in force after a start."""
 
 
 class DialectTable(_Table):
@@ -122,20 +124,29 @@ class Errors(_Table):
 
 
 class BootStep(_Table):
-    """One line of the boot chain: printed `after` its delay, counted from the step before."""
+    """One line of the boot chain: printed `after` its delay, counted from the step before.
+
+    {cause} in the line is the profile's word (words.boot_cause) for why the module started. `noise`: at most
+    so many bytes that the boot ROM sends at another rate come first.
+    """
 
     after: str
+    noise: int = 0
     line: str | None = None
-    when: Literal["always", "sim", "no_sim"] = "always"
+    when: Literal["always", "sim", "no_sim", "pin"] = "always"
     quirk: str | None = None
     """Only while this quirk is on, or with a "!" in front, off."""
     action: Literal["at_ready", "radio_on", "none"] = "none"
+    ready: int = 0
+    """What is ready from here on, as a bit of the sum that AT+QINISTAT tells."""
 
 
 class Boot(_Table):
     """The boot chain; `early_input`: what comes before the module takes commands waits, or is lost."""
 
     sequence: tuple[BootStep, ...]
+    radio_on: tuple[BootStep, ...] = ()
+    """What follows when the host switches the radio on again (AT+CFUN=1 after 0 or 4)."""
     early_input: Literal["wait", "lost"] = "wait"
 
 
@@ -161,6 +172,26 @@ class Urc(_Table):
         if self.lines and self.gate is None:
             raise ValueError("lines needs a gate whose value chooses one")
         return self
+
+
+class RadioTable(_Table):
+    """The module's radio: access technology as AT+CEREG shows it, and the cell a recording was made in."""
+
+    act: int = 9
+    resource_blocks: int = 1
+    """Width of the cell in resource blocks, by which RSSI lies above RSRP (3GPP TS 36.214 5.1.3)."""
+    cell: dict[str, Any] = {}
+    """Values of the simulated network (see `Network.patch`) in a run of this module alone."""
+
+
+class UrcOutput(_Table):
+    """Settings that decide whether unsolicited lines reach the serial line; keys of [settings]."""
+
+    port: str | None = None
+    here: tuple[str, ...] = ()
+    """Values of `port` that mean this line."""
+    cache: str | None = None
+    """While this one is not 0, lines are kept back."""
 
 
 class CommandEntry(_Table):
@@ -192,6 +223,8 @@ class Lwm2m(_Table):
     keep_on_failed_update: bool = False
     disable: bool = False
     observe_answer_hex: str = ""
+    observe_format: int = 42
+    """Content format of the answer to the Observe of the data resource."""
     notify_observe_option: bool = True
     ack_timeout: float | tuple[float, float, float] = (2.0, 6.0, 10.0)
     """One value, or one for each coverage level."""
@@ -225,7 +258,7 @@ class DtlsTable(_Table):
 
 
 class AccessTable(_Table):
-    """Which settings steer the access network, and the number of the default bearer."""
+    """Which settings steer the search for a network, and the number of the default bearer."""
 
     bands: str | None = "+QBAND.bands"
     """Setting with the bands that are searched; without it all are."""
@@ -234,6 +267,10 @@ class AccessTable(_Table):
     apn: str | None = None
     """Setting with the access point name the module asks for; without one, or empty, the network's."""
     default_cid: int = 0
+    autoconnect: str | None = None
+    """Setting that lets the module switch its radio on and attach by itself; else it always does."""
+    channel: str | None = None
+    """Setting with the only channel (EARFCN) that is used, -1 for any; else any."""
 
 
 class CloudTable(_Table):
@@ -243,6 +280,20 @@ class CloudTable(_Table):
     """Setting with the way downlink data reaches the host (0 store, 1 at once, 2 announce); else at once."""
     lifetime: str | None = None
     """Setting with the lifetime of a registration in seconds; else the default of [lwm2m]."""
+    switch: str | None = None
+    """Setting that says who registers: 0 the host, 1 the module by itself, 2 nobody; else the host."""
+    servers: tuple[str, ...] = ()
+    """Settings with a stored server ([host, port] or []); the first one that is set counts."""
+    security: str | None = None
+    """Setting that asks for a secured connection when it is not 0."""
+    credentials: str | None = None
+    """Setting with the identity and the key, as hex digits, of a secured connection."""
+    lasting: str | None = None
+    """Setting that keeps a secured connection however long the module is silent, when it is not 0."""
+    endpoint: str | None = None
+    """Setting with the endpoint name; else, or when empty, the IMEI."""
+    binding: str | None = None
+    """Setting with the binding mode (1: U, 2: UQ); else that of [lwm2m]."""
 
 
 class Profile(_Table):
@@ -265,6 +316,8 @@ class Profile(_Table):
     access: AccessTable = AccessTable()
     cloud: CloudTable = CloudTable()
     dtls: DtlsTable = DtlsTable()
+    radio: RadioTable = RadioTable()
+    urc_output: UrcOutput = UrcOutput()
     limits: dict[str, int] = {}
     words: dict[str, dict[str, str | int]] = {}
     """Names for internal states in replies, e.g. words.nmstatus."""
@@ -415,6 +468,8 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         "access": AccessTable,
         "cloud": CloudTable,
         "dtls": DtlsTable,
+        "radio": RadioTable,
+        "urc_output": UrcOutput,
         "settings": Setting,
         "urcs": Urc,
         "commands": CommandEntry,

@@ -89,8 +89,8 @@ class World:
     _languages: dict[int, tuple[Profile, Language]] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def build(cls, options: Options) -> World:
-        """A network and, unless switched off, the two platforms of China Telecom."""
+    def build(cls, options: Options, cell: Mapping[str, Any] | None = None) -> World:
+        """A network, with these values of its cell, and unless switched off both China Telecom platforms."""
         trace = Trace(asyncio.get_running_loop().time)
         platforms: list[Platform] = []
         if options.platform == "builtin":
@@ -100,7 +100,11 @@ class World:
         for platform in platforms:
             for endpoint, key in map(parse_psk, options.psk):
                 platform.store.secure(endpoint, key)
-        return cls(Network(start=options.start), trace, {platform.name: platform for platform in platforms})
+        return cls(
+            Network(start=options.start, **(cell or {})),
+            trace,
+            {platform.name: platform for platform in platforms},
+        )
 
     def language(self, profile: Profile) -> Language:
         """What modules of this profile speak, made once for all of them; raises `ProfileError`."""
@@ -147,7 +151,7 @@ class Simulation:
             raise OptionError(f"--route: {error}") from None
         self._check_dtls()
         self._own_world = world is None
-        self.world = world or World.build(options)
+        self.world = world or World.build(options, self.profile.radio.cell)
         self.language = self.world.language(self.profile)
         self.trace = self.world.trace
         self.network = self.world.network
@@ -232,8 +236,8 @@ class Simulation:
     def status(self) -> dict[str, Any]:
         """What `GET /api/v1/module` tells."""
         ue = self.ue
-        client = ue.cloud.client
-        server = ue.cloud.server
+        session = ue.hosted if ue.hosted.in_use else ue.cloud
+        client, server = session.client, session.server
         return {
             "profile": self.profile.name,
             "imei": ue.identity.imei,
@@ -248,10 +252,10 @@ class Simulation:
             },
             "rrc": ue.radio.rrc.name.lower(),
             "lwm2m": {
-                "state": ue.cloud.state.value,
+                "state": session.state.value,
                 "endpoint": client.name if client else None,
                 "server": f"{server[0]}:{server[1]}" if server else None,
-                "security": ue.cloud.security,
+                "security": getattr(session, "security", None),
             },
             "time": {
                 "simulated_seconds": round(asyncio.get_running_loop().time(), 6),

@@ -137,7 +137,7 @@ class Command:
     data_mode: ClassVar[DataMode | None] = None
     testable: ClassVar[bool] = True
     """Whether an extended command answers `=?`; basic commands never do."""
-    test_reply: ClassVar[str | None] = None
+    test_reply: ClassVar[Template | None] = None
     read_reply: ClassVar[Template | None] = None
     write_reply: ClassVar[Template | None] = None
     execute_reply: ClassVar[Template | None] = None

@@ -47,6 +47,14 @@ class BlockTransfers:
 
     def serve(self, request: Message, answer: Callable[[Message], Message]) -> Message:
         """Answer one request; `answer` is called once per whole request body and gives the whole response."""
+        interim = self.interim(request)
+        return self.finish(request, answer(request)) if interim is None else interim
+
+    def interim(self, request: Message) -> Message | None:
+        """The answer to a request that is only a part of a transfer.
+
+        None when the request is whole: its payload is the whole body now, and `finish` takes the response.
+        """
         block1 = request.opt.block1
         if block1 is not None:
             interim = self._collect(request)
@@ -58,7 +66,12 @@ class BlockTransfers:
             if kept is None:
                 return Message(code=REQUEST_ENTITY_INCOMPLETE)
             return self._block(request, kept)
-        response = self.cut(request, answer(request))
+        return None
+
+    def finish(self, request: Message, response: Message) -> Message:
+        """The answer to a whole request: the response, or the first block of a long one."""
+        block1 = request.opt.block1
+        response = self.cut(request, response)
         if block1 is not None:
             response.opt.block1 = (block1.block_number, False, block1.size_exponent)
         return response

@@ -216,6 +216,18 @@ class Endpoint:
         message.remote = to if isinstance(to, Peer) else self.peer(to)
         message.token = self._next_token()
         message.opt.observe = 0
+        return self._observing(message, on_notification)
+
+    def unobserve(self, observation: Observation) -> Observation:
+        """End an observation by a request with Observe 1 (RFC 7641 3.6); its `response` is the answer."""
+        request = observation.request
+        observation.cancel()
+        message = Message(code=request.code, uri_path=request.opt.uri_path, observe=1)
+        message.opt.accept = request.opt.accept
+        message.remote, message.token = request.remote, request.token
+        return self._observing(message, lambda notification: None)
+
+    def _observing(self, message: Message, on_notification: Callable[[Message], None]) -> Observation:
         key = (message.token, message.remote)
         observation = Observation(message, on_notification, lambda: _drop(self._observations, key))
         if self._closed:
@@ -225,6 +237,24 @@ class Endpoint:
         reset = error.MessageError
         observation.sent(self._messages.send_message(message, lambda: observation.failed(reset())))
         return observation
+
+    def withdraw(self, observation: Observation) -> Observation:
+        """Tell the peer that a resource is observed no longer: Observe 1 with the same token (RFC 7641 3.6).
+
+        The result carries the answer; the observation given is over at once.
+        """
+        asked = observation.request
+        observation.active = False
+        message = Message(code=asked.code, uri_path=asked.opt.uri_path)
+        message.token = asked.token
+        message.remote = asked.remote
+        message.opt.observe = 1
+        key = (message.token, message.remote)
+        cancelled = Observation(message, lambda late: None, lambda: _drop(self._observations, key))
+        self._observations[key] = cancelled
+        reset = error.MessageError
+        cancelled.sent(self._messages.send_message(message, lambda: cancelled.failed(reset())))
+        return cancelled
 
     def close(self) -> None:
         """Forget everything at once without a word to anybody, and close the socket.
@@ -254,7 +284,10 @@ class Endpoint:
         """Give a response to whoever waits for it; False when nobody does."""
         observation = self._observations.get((message.token, message.remote))
         if observation is None:
-            return bool(self._tokens.process_response(message))
+            try:
+                return bool(self._tokens.process_response(message))
+            except asyncio.InvalidStateError:
+                return True  # its user has cancelled the request in this very turn
         observation.received(message)
         return True
 

@@ -39,6 +39,8 @@ class Tuning:
     max_retransmit: int = 4
     nstart: int = 1
     """Confirmable messages to one peer that may wait for their acknowledgement at the same time."""
+    empty_ack_delay: float | None = EMPTY_ACK_DELAY
+    """When a request that is still worked on is acknowledged by itself; None: never, its response does it."""
 
     @property
     def max_transmit_wait(self) -> float:
@@ -398,7 +400,11 @@ class MessageLayer:
         key = (request.remote, request.token)
         if key in self._unanswered:
             self._unanswered.pop(key)[1].cancel()
-        timer = self._loop.call_later(min(EMPTY_ACK_DELAY, self.tuning.ack_timeout), self._late, key)
+        delay = self.tuning.empty_ack_delay
+        if delay is None:
+            timer = self._loop.call_later(self.tuning.exchange_lifetime, self._unanswered.pop, key, None)
+        else:
+            timer = self._loop.call_later(min(delay, self.tuning.ack_timeout), self._late, key)
         self._unanswered[key] = (request.mid, timer)
 
     def _late(self, key: tuple[Peer, bytes]) -> None:

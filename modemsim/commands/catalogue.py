@@ -22,6 +22,15 @@ FAMILIES = (
     "simcom_coap",
     "ctiot_simcom",
     "aep_simcom",
+    "neul",
+    "neul_network",
+    "neul_statistics",
+    "ctiot_neul",
+    "ec800e",
+    "ec800e_network",
+    "usim_quectel",
+    "pdp_quectel",
+    "lwm2m_quectel",
 )
 """Modules of this package; a profile names the ones its module speaks, a later one going first."""
 

@@ -6,6 +6,7 @@ state.
 
 from __future__ import annotations
 
+import base64
 import secrets
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from modemsim.control import models
 from modemsim.control.follow import Follower
+from modemsim.platforms import aep_codec
 
 if TYPE_CHECKING:
     from modemsim.platforms.base import Platform
@@ -38,6 +40,7 @@ def create_app(simulation: Simulation, token: str | None = None) -> FastAPI:
     router = APIRouter(prefix=PREFIX, dependencies=[Depends(_guard(token))], responses=_ERRORS)
     _module_routes(router, simulation)
     _platform_routes(router, simulation)
+    _owner_routes(router, simulation)
     _downlink_routes(router, simulation)
     _air_routes(router, simulation)
     _trace_routes(router, follower)
@@ -163,11 +166,22 @@ def _platform_routes(router: APIRouter, simulation: Simulation) -> None:
                 time=uplink.time,
                 path=uplink.path,
                 payload_hex=uplink.payload.hex().upper(),
+                payload_base64=base64.b64encode(uplink.payload).decode(),
                 type=uplink.type,
                 message_id=uplink.message_id,
+                decoded=_decoded(_platform(simulation, name), uplink.payload),
             )
             for uplink in _device(simulation, name, endpoint).uplinks
         ]
+
+
+def _owner_routes(router: APIRouter, simulation: Simulation) -> None:
+    @router.patch("/platforms/{name}/devices/{endpoint}")
+    async def change(name: str, endpoint: str, request: models.DeviceChanges) -> models.DeviceSummary:
+        """Change what the owner of a device sets in the platform's console."""
+        device = _device(simulation, name, endpoint)
+        _platform(simulation, name).save_power(endpoint, request.power_saving)
+        return _summary(device)
 
     @router.post("/platforms/{name}/devices/{endpoint}/forget", status_code=204)
     async def forget(name: str, endpoint: str) -> None:
@@ -182,8 +196,18 @@ def _downlink_routes(router: APIRouter, simulation: Simulation) -> None:
     async def send(name: str, endpoint: str, request: models.DownlinkRequest) -> models.DownlinkRecord:
         """Send a command to a device; it waits until the device can hear it."""
         _device(simulation, name, endpoint)
-        payload = bytes.fromhex(request.payload_hex)
-        return _downlink(_platform(simulation, name).downlink(endpoint, payload))
+        platform, payload = _platform(simulation, name), bytes.fromhex(request.payload_hex)
+        if request.service_id is None:
+            if request.variable:
+                raise HTTPException(422, "variable: only the body of a service command has fields")
+            return _downlink(platform.downlink(endpoint, payload))
+        try:
+            body = aep_codec.pack([payload], [None]) if request.variable else payload
+            return _downlink(platform.command(endpoint, request.service_id, body))
+        except aep_codec.CodecError as error:
+            raise HTTPException(422, str(error)) from None
+        except TypeError as error:
+            raise HTTPException(409, str(error)) from None
 
     @router.get("/platforms/{name}/devices/{endpoint}/downlinks/{id}")
     async def downlink(name: str, endpoint: str, id: str) -> models.DownlinkRecord:
@@ -232,6 +256,24 @@ def _summary(device: Device) -> models.DeviceSummary:
         objects=device.objects,
         observed=device.observed,
         last_heard=device.last_heard,
+        power_saving=device.power_saving,
+    )
+
+
+def _decoded(platform: Platform, payload: bytes) -> models.ServicePayload | None:
+    """A payload in AEP's codec, if it is one."""
+    frame = platform.decode(payload)
+    if frame is None:
+        return None
+    value = aep_codec.variable(frame.body)
+    return models.ServicePayload.model_validate(
+        {
+            "kind": frame.kind.label,
+            "service_id": frame.service_id,
+            "task_id": frame.task_id,
+            "body_hex": frame.body.hex().upper(),
+            "value_hex": None if value is None else value.hex().upper(),
+        }
     )
 
 
@@ -241,6 +283,8 @@ def _downlink(downlink: Downlink) -> models.DownlinkRecord:
         state=downlink.state.value,
         payload_hex=downlink.payload.hex().upper(),
         reason=downlink.reason,
+        task_id=downlink.task_id,
+        response_hex=None if downlink.response is None else downlink.response.hex().upper(),
     )
 
 

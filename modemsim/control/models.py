@@ -46,9 +46,21 @@ class DeviceRequest(_Request):
 
 
 class DownlinkRequest(_Request):
-    """A command of the platform to its device."""
+    """A command of the platform to its device.
+
+    Without `service_id` the payload goes out as it is. With it (AEP) it is the body of a service command
+    under a new task id, with `variable` one field of variable length.
+    """
 
     payload_hex: Annotated[str, AfterValidator(_hex)] = Field(examples=["AABBCC"])
+    service_id: int | None = Field(default=None, ge=0, le=65535, examples=[8001])
+    variable: bool = False
+
+
+class DeviceChanges(_Request):
+    """What the owner of a device sets: with `power_saving` commands wait until the device is next heard."""
+
+    power_saving: bool
 
 
 class NetworkChanges(_Request):
@@ -148,7 +160,10 @@ class PlatformSummary(BaseModel):
 
 
 class DeviceSummary(BaseModel):
-    """A device as its platform sees it; `lifetime` in seconds, `last_heard` in simulated seconds."""
+    """A device as its platform sees it; `lifetime` in seconds, `last_heard` in simulated seconds.
+
+    With `power_saving` commands wait for the device.
+    """
 
     endpoint: str
     registered: bool
@@ -159,25 +174,40 @@ class DeviceSummary(BaseModel):
     objects: list[str]
     observed: bool
     last_heard: float | None
+    power_saving: bool
+
+
+class ServicePayload(BaseModel):
+    """A payload of AEP's codec; `value_hex` is the field when the body is one of variable length."""
+
+    kind: Literal["data_report", "command", "event_report", "command_response"]
+    service_id: int
+    task_id: int | None
+    body_hex: str
+    value_hex: str | None
 
 
 class UplinkRecord(BaseModel):
-    """Data that arrived at a platform; `time` in simulated seconds."""
+    """Data that arrived at a platform; `time` in simulated seconds, base64 as AEP's console shows it."""
 
     time: float
     path: str
     payload_hex: str
+    payload_base64: str
     type: Literal["CON", "NON"]
     message_id: int
+    decoded: ServicePayload | None
 
 
 class DownlinkRecord(BaseModel):
-    """A downlink command; `reason` says why it failed."""
+    """A downlink command; `reason` says why it failed, `response_hex` is the body of the response to it."""
 
     id: str
-    state: Literal["queued", "sent", "delivered", "failed"]
+    state: Literal["queued", "sent", "delivered", "completed", "failed"]
     payload_hex: str
     reason: str | None = None
+    task_id: int | None = None
+    response_hex: str | None = None
 
 
 class Problem(BaseModel):

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Protocol
 
 from aiocoap import Message, error
 from aiocoap.numbers.codes import CHANGED, CREATED, DELETE, DELETED, POST, Code
@@ -15,6 +16,7 @@ from modemsim.coap.blockwise import BlockTransfers
 from modemsim.coap.endpoint import Address, DatagramSocket, Endpoint, MessageEvent, Tuning
 from modemsim.lwm2m import content
 from modemsim.lwm2m.attributes import AttributeStore
+from modemsim.lwm2m.hosted import HostedRequests, ResourceValue, encode
 from modemsim.lwm2m.model import Path
 from modemsim.lwm2m.observations import Observations
 from modemsim.lwm2m.policy import Policy
@@ -51,14 +53,25 @@ class _Outcome:
         return Event.UNANSWERED if self.response is None and silent else Event.REFUSED
 
 
+class Secured(Protocol):
+    """What a client and its owner ask of a secured connection."""
+
+    def renew(self) -> None:
+        """Make a new session before the next datagram."""
+
+    def shutdown(self) -> None:
+        """Say goodbye to the server."""
+
+
 class Client:
     """One client on one socket for one server.
 
     `publish` hears of everything the module may have to tell its host: "lwm2m.state" (state, reason),
     "lwm2m.updated" (automatic, message_id), "lwm2m.update_failed" (automatic, message_id, reason),
     "lwm2m.observed" (path, active, cause), "lwm2m.report" (path, message_id, outcome, confirmable),
-    "lwm2m.written" (path, value, message_id), "lwm2m.executed" (path, arguments) and "lwm2m.disabled"
-    (seconds). `lifetime` is in seconds; 0: none is told and nothing is updated.
+    "lwm2m.written" (path, value, message_id), "lwm2m.executed" (path, arguments), "lwm2m.disabled" (seconds)
+    and what `HostedRequests` publishes. `lifetime` is in seconds; 0: none is told and nothing is updated.
+    `update_id` is the message id of the update sent last.
     """
 
     def __init__(
@@ -80,6 +93,9 @@ class Client:
         self.lifetime = lifetime
         self.binding = policy.binding
         self.state = ClientState.IDLE
+        self.secured: Secured | None = None
+        """The connection, where it is secured."""
+        self.update_id: int | None = None
         self._location: tuple[str, ...] | None = None
         self._objects = objects
         self._policy = policy
@@ -91,6 +107,7 @@ class Client:
         self._attributes = AttributeStore()
         blocks = BlockTransfers(self._loop.time)
         self._observations = Observations(objects, self._attributes, blocks, policy, publish)
+        self.hosted = HostedRequests(self._observations, blocks, publish)
         self._accepted = False
         self._endpoint = self._open(socket, blocks, tuning, stream, trace)
         self._endpoint.ignore(self._too_early)
@@ -112,6 +129,8 @@ class Client:
             self._policy,
             self._publish,
             self._admits,
+            self.hosted,
+            lambda: self.tuning.exchange_lifetime,
         )
         return Endpoint(
             socket, site, stream=stream, tuning=tuning, on_message=self._told, trace=trace, name="lwm2m"
@@ -121,6 +140,8 @@ class Client:
         if event.kind == "rx" and event.message.code == CREATED:
             self._accepted = True
         self._observations.happened(event)
+        if event.kind != "rx" or self.tuning.empty_ack_delay is None:
+            self.hosted.happened(event)  # a repetition of what was acknowledged already is nobody's business
 
     @property
     def location(self) -> str | None:
@@ -218,6 +239,8 @@ class Client:
             self._move(Event.UNANSWERED, outcome.reason)
             return False
         confirmed = outcome.has(DELETED)
+        if self.secured is not None:
+            self.secured.shutdown()
         self._move(Event.LEFT, None if confirmed else outcome.reason)
         return confirmed
 
@@ -242,6 +265,21 @@ class Client:
         the path is not observed. `rai` is the release assistance that goes with the datagram.
         """
         return self._observations.notify(path, payload, confirmable=confirmable, rai=rai)
+
+    def notify_values(
+        self, path: Path, given: tuple[ResourceValue, ...], *, confirmable: bool, rai: int
+    ) -> int:
+        """Send values of the host as a notification of an instance or resource, as `notify` does.
+
+        Where only the instance is observed, a resource is told as a record of it.
+        """
+        observed = next((path[:length] for length in (3, 2) if self.observed(path[:length])), None)
+        if observed is None:
+            raise LookupError(f"/{'/'.join(map(str, path))} is not observed")
+        payload, content_format = encode(observed, given, self._observations.accepts(observed))
+        return self._observations.notify(
+            observed, payload, confirmable=confirmable, rai=rai, content_format=content_format
+        )
 
     def changed(self, path: Path) -> None:
         """Say that a value at or below a path changed: whoever observes it is told as its attributes ask."""
@@ -286,6 +324,7 @@ class Client:
         self._location = None
         self._observations.clear()
         self._attributes.clear()
+        self.hosted.clear()
 
     async def _update(self, lifetime: int | None, binding: str | None, *, automatic: bool) -> bool:
         if not self._is(ClientState.REGISTERED):
@@ -317,6 +356,7 @@ class Client:
     ) -> bool:
         location = self._location
         outcome = await _outcome(answer)
+        self.update_id = self._id_of(message)
         if not self._is(ClientState.REGISTERED) or self._location != location:
             return False
         if outcome.has(CHANGED):
@@ -342,7 +382,7 @@ class Client:
 
     def _plan_update(self) -> None:
         self._cancel_timer()
-        if self.lifetime:
+        if self.lifetime and self._policy.automatic_update:
             delay = self._policy.update_after(self.lifetime)
             self._timer = self._loop.call_later(delay, self._spawn_update, True)
 

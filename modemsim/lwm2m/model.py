@@ -113,6 +113,8 @@ class ObjectInstance:
     """Operations answered 4.01 Unauthorized."""
     raw: frozenset[int] = frozenset()
     """Resources that take a written payload as it is, whatever its format, and are notified by hand."""
+    hosted: bool = False
+    """Whether the module's host, not the module, answers what the server asks about this instance."""
 
     @property
     def path(self) -> Path:

@@ -127,6 +127,16 @@ APPDATA = _model(
     (5, "App ID", "RW", _INT, ""),
 )  # fmt: skip
 
+EVENT_LOG = _model(
+    20, "Event Log", True, "OMA LwM2M object 20 (Event Log) 1.0",
+    (4010, "LogClass", "RW", _INT, ""),
+    (4011, "LogStart", "E", _STR, ""),
+    (4012, "LogStop", "E", _STR, ""),
+    (4013, "LogStatus", "R", _INT, ""),
+    (4014, "LogData", "R", _OPAQUE, "!"),
+    (4015, "LogDataFormat", "RW", _INT, ""),
+)  # fmt: skip
+
 LTE_FDD_BEARER = 6
 """Network Bearer LTE-FDD (OMA LwM2M 1.0.2, E.5): version 1.0 of the object has no number for NB-IoT."""
 
@@ -194,6 +204,11 @@ def firmware(
         on_write={0: package, 1: package_uri},
         on_execute={2: update},
     )
+
+
+def event_log(instance_id: int = 0) -> ObjectInstance:
+    """Object 20 with an empty log (class 255 is for vendors); it is neither started nor stopped."""
+    return ObjectInstance(EVENT_LOG, instance_id, {4010: 255, 4013: 0, 4014: b""})
 
 
 def appdata_uplink(instance_id: int = 0) -> ObjectInstance:

@@ -97,11 +97,18 @@ class Observations:
                 return True
         return False
 
-    def begin(self, pipe: Any, target: Target, accept: int | None) -> None:
-        """Answer an Observe request and keep its pipe; raises Refusal 4.06 if Accept does not fit."""
-        raw = target.resource is not None and target.resource.id in target.instances[0].raw
+    def begin(self, pipe: Any, target: Target, accept: int | None, answer: Message | None = None) -> None:
+        """Answer an Observe request and keep its pipe; raises Refusal 4.06 if Accept does not fit.
+
+        With an `answer` the values are the host's business: it is sent as it is, and notifications are raw.
+        """
+        raw = answer is not None or (
+            target.resource is not None and target.resource.id in target.instances[0].raw
+        )
         chosen = content.OPAQUE if raw else content.choose(target, accept, self._policy.single_format)
-        if target.path == self._policy.data_path:
+        if answer is not None:
+            pass
+        elif target.path == self._policy.data_path:
             answer = self.data_answer()
         else:
             payload = b"" if raw else content.render(target, chosen)
@@ -111,7 +118,9 @@ class Observations:
             self._remove(self._observed[target.path], None)
         observation = Observation(target, pipe, chosen, raw, self._number(target, raw), self._loop.time())
         self._observed[target.path] = observation
-        pipe.add_response(self._blocks.cut(pipe.request, answer), is_last=False)
+        first = self._blocks.cut(pipe.request, answer)
+        first.answers = getattr(answer, "answers", None)
+        pipe.add_response(first, is_last=False)
         self._plan(observation)
         self._publish("lwm2m.observed", path=target.path, active=True, cause="observe")
 
@@ -121,14 +130,26 @@ class Observations:
             code=CONTENT, payload=self._policy.observe_answer, content_format=self._policy.observe_format
         )
 
-    def notify(self, path: Path, payload: bytes, *, confirmable: bool, rai: int) -> int:
+    def notify(
+        self, path: Path, payload: bytes, *, confirmable: bool, rai: int, content_format: int = content.OPAQUE
+    ) -> int:
         """Send a payload as a notification; returns its message id, raises LookupError when not observed."""
         if path not in self._observed:
             raise LookupError(f"/{'/'.join(map(str, path))} is not observed")
-        message_id = self._send(self._observed[path], payload, content.OPAQUE, confirmable, rai)
+        message_id = self._send(self._observed[path], payload, content_format, confirmable, rai)
         if message_id is None:
             raise LookupError(f"/{'/'.join(map(str, path))} is observed no longer")
         return message_id
+
+    def accepts(self, path: Path) -> int | None:
+        """The content format that the server asked for when it began to observe a path, if it did."""
+        accept: int | None = self._observed[path].pipe.request.opt.accept
+        return accept
+
+    def lost(self, path: Path) -> None:
+        """The server never got, or does not want, the answer that began the observation of a path."""
+        if path in self._observed:
+            self._remove(self._observed[path], "rst")
 
     def changed(self, path: Path) -> None:
         """A value at or below a path changed: notify now, later (pmin) or not (gt, lt, st)."""

@@ -26,6 +26,8 @@ class Policy:
     """When the registration is updated by itself, as a fraction of the lifetime."""
     refresh: tuple[tuple[int, float, float], ...] = ()
     """When instead, in pieces (from this lifetime on, seconds, seconds for each second of lifetime above)."""
+    automatic_update: bool = True
+    """Whether the registration is updated by itself at all."""
     reregister_on_failed_update: bool = True
     """Whether a refused or unanswered update leads to a new registration."""
     keep_on_failed_update: bool = False

@@ -12,6 +12,7 @@ from modemsim.coap.blockwise import BlockTransfers
 from modemsim.coap.endpoint import Address
 from modemsim.lwm2m import content
 from modemsim.lwm2m.attributes import AttributeStore
+from modemsim.lwm2m.hosted import HostedRequests
 from modemsim.lwm2m.model import ObjectInstance, Operation, Path, Refusal, Resource, Value, Values
 from modemsim.lwm2m.observations import Observations
 from modemsim.lwm2m.policy import Policy
@@ -46,6 +47,8 @@ class DeviceManagement:
         policy: Policy,
         publish: Callable[..., None],
         admits: Callable[[Address], bool],
+        hosted: HostedRequests,
+        request_lifetime: Callable[[], float],
     ) -> None:
         self._tree = tree
         self._observations = observations
@@ -54,12 +57,19 @@ class DeviceManagement:
         self._policy = policy
         self._publish = publish
         self._admits = admits
+        self._hosted = hosted
+        self._request_lifetime = request_lifetime
 
     async def render_to_pipe(self, pipe: Any) -> None:
         """Answer one request; a request of a stranger is answered 4.01 and changes nothing."""
         request = pipe.request
         if not self._admits(request.remote.address):
             response = Message(code=Code.UNAUTHORIZED)
+        elif (operation := self._for_host(request)) is not None:
+            refused = await self._ask_host(pipe, operation)
+            if refused is None:
+                return
+            response = refused
         elif request.code == Code.GET and request.opt.observe == 0:
             refused = self._observe(pipe)
             if refused is None:
@@ -69,6 +79,31 @@ class DeviceManagement:
             ended = self._observations.supersede(request, None)
             response = self._blocks.serve(request, lambda whole: self._answer(whole, ended))
         pipe.add_response(response, is_last=True)
+
+    def _for_host(self, request: Message) -> Operation | None:
+        """The operation that the module's host has to answer for; None when the module answers itself."""
+        try:
+            instances = self._tree.find(_path(request)).instances
+        except (LookupError, Refusal):
+            return None
+        if not any(instance.hosted for instance in instances) or request.opt.uri_query:
+            return None
+        if request.code == Code.GET and request.opt.accept != content.LINK:
+            return Operation.OBSERVE if request.opt.observe == 0 else Operation.READ
+        if request.code == Code.POST and len(request.opt.uri_path) == 3:
+            plain = request.opt.content_format in (None, content.TEXT)
+            return Operation.EXECUTE if plain else Operation.WRITE
+        return Operation.WRITE if request.code in (Code.PUT, Code.POST) else None
+
+    async def _ask_host(self, pipe: Any, operation: Operation) -> Message | None:
+        """Hand a request to the host; the response when the module refuses it itself."""
+        self._observations.supersede(pipe.request, None)
+        try:
+            target = self._target(pipe.request, operation)
+            await self._hosted.serve(pipe, target, operation, self._request_lifetime())
+        except Refusal as refusal:
+            return Message(code=refusal.code)
+        return None
 
     def _observe(self, pipe: Any) -> Message | None:
         """Begin an observation; the response when it is refused."""

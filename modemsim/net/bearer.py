@@ -166,6 +166,7 @@ class Bearer:
     def __init__(self, radio: RadioLink, routes: Routes, timing: Timing, trace: Trace) -> None:
         self.routes = routes
         self.answers = OutsideAnswers()
+        self.sent_bytes = self.received_bytes = 0
         self._radio = radio
         self._timing = timing
         self._trace = trace
@@ -206,6 +207,7 @@ class Bearer:
         for udp in tuple(self._sockets):
             udp.abort()
         self._sockets.clear()
+        self.sent_bytes = self.received_bytes = 0
         self.answers.close()
 
     def carry(self, datagram: Datagram) -> None:
@@ -248,8 +250,10 @@ class Bearer:
         """Trace a datagram that arrived; an uplink left to `real`."""
         peer, size = _text(datagram.peer), len(datagram.data)
         if real is None:
+            self.received_bytes += size
             self.note("downlink", peer=peer, size=size)
             return
+        self.sent_bytes += size
         self.note("uplink", peer=peer, size=size, rai=datagram.rai, real=_text(real))
         if not self.routes.inside(real):
             self.answers.expect(real)

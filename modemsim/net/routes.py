@@ -113,6 +113,11 @@ class Routes:
             return None if platform is None else _from_here(platform)
         return None if self.offline and not _on_this_machine(ip) else (ip, port)
 
+    def answers(self, ip: str) -> bool:
+        """Whether a host is known to stand at this address: a platform in the box, or a declared route."""
+        known = any(place.ip == ip and place.platform in self.builtin for place in KNOWN)
+        return known or any(host == ip for host, _ in self._extra)
+
     @property
     def local_only(self) -> bool:
         """Whether no datagram can leave this machine."""

@@ -14,9 +14,13 @@ from aiocoap.numbers.types import RST
 from modemsim.coap.blockwise import ask
 from modemsim.coap.dtls.server import DtlsServerSocket
 from modemsim.coap.endpoint import Endpoint, MessageEvent, Observation, PlainSocket, Tuning
+from modemsim.platforms import aep_codec
 from modemsim.platforms.doors import Doors
 from modemsim.platforms.downlinks import Downlink, DownlinkEvent, DownlinkQueue, Rejected, Unanswered
 from modemsim.platforms.gate import Gate
+from modemsim.platforms.names import device_id
+from modemsim.platforms.questions import Question, Questioner
+from modemsim.platforms.questions import segments as _segments
 from modemsim.platforms.registrar import Registrar, text
 from modemsim.platforms.session import Session
 from modemsim.platforms.site import RegistrationSite
@@ -131,11 +135,12 @@ class Platform:
 
     # For the owner of the devices
 
-    def downlink(self, endpoint: str, payload: bytes) -> Downlink:
+    def downlink(self, endpoint: str, payload: bytes, *, task_id: int | None = None) -> Downlink:
         """Queue a command to a device and follow its `state`; raises KeyError for an unknown endpoint."""
         device = self.store[endpoint]
         self._downlinks += 1
-        downlink = Downlink(str(self._downlinks), endpoint, payload, asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        downlink = Downlink(str(self._downlinks), endpoint, payload, now, task_id=task_id)
         device.downlinks[downlink.id] = downlink
         if device.registered:
             self.queue_of(device).add(downlink)
@@ -143,6 +148,55 @@ class Platform:
             downlink.advance(DownlinkEvent.ABANDONED, "not registered")
             self._report_downlink(downlink)
         return downlink
+
+    def command(self, endpoint: str, service_id: int, body: bytes) -> Downlink:
+        """Queue a command of a service (see `aep_codec`) under a new task id; its response is matched to it.
+
+        Raises KeyError for an unknown endpoint, `aep_codec.CodecError` for a service id or body out of range,
+        and TypeError on a platform without services.
+        """
+        if not self.style.service_codec:
+            raise TypeError(f"the platform {self.name} has no service commands")
+        task_id = self._downlinks % aep_codec.LARGEST + 1
+        frame = aep_codec.Frame(aep_codec.Kind.COMMAND, service_id, body, task_id)
+        return self.downlink(endpoint, frame.encode(), task_id=task_id)
+
+    def decode(self, payload: bytes) -> aep_codec.Frame | None:
+        """What a payload says in the platform's codec; None without a codec, or for any other payload."""
+        if not self.style.service_codec:
+            return None
+        try:
+            return aep_codec.decode(payload)
+        except aep_codec.CodecError:
+            return None
+
+    def save_power(self, endpoint: str, saving: bool) -> None:
+        """Have commands to a device wait until it is next heard, as its owner's console offers, or no longer.
+
+        Raises KeyError for an unknown endpoint.
+        """
+        device = self.store[endpoint]
+        device.power_saving = saving
+        if saving:
+            self.queue_of(device).sleep()
+        else:
+            self.queue_of(device).heard(queue_mode=device.queue_mode)
+
+    def ask(
+        self, endpoint: str, kind: str, path: str, payload: bytes = b"", form: str = "octets"
+    ) -> Question:
+        """Read, write, execute, observe or cancel any path of a registered device; see `Question`.
+
+        Raises KeyError for an unknown endpoint, ConnectionError for a device that is not registered, and as
+        `Questioner.ask`.
+        """
+        device = self.store[endpoint]
+        session = self._registrar.session_of(device)
+        if self._endpoint is None or session is None or device.address is None:
+            raise ConnectionError(f"the device {endpoint} is not registered")
+        if session.questioner is None:
+            session.questioner = Questioner(lambda told, message: self._arrived(session, told, message))
+        return session.questioner.ask(self._endpoint, device.address, kind, path, payload, form)
 
     def forget(self, endpoint: str) -> None:
         """Drop the observation of a device without telling it: its next notification, CON or NON, gets RST.
@@ -153,6 +207,17 @@ class Platform:
         if session is not None:
             session.forget_observation()
         self.emit("forgotten", endpoint=endpoint)
+
+    def cancel(self, endpoint: str) -> None:
+        """End the observation of a device in good order; raises KeyError for an unknown endpoint."""
+        session = self._registrar.session_of(self.store[endpoint])
+        if session is None or session.observation is None or self._endpoint is None:
+            return
+        self._endpoint.withdraw(session.observation)
+        session.observation = None
+        session.device.observed = False
+        session.queue.close()
+        self.emit("cancelled", endpoint=endpoint, path=self.style.observe)
 
     def refuse(self, endpoint: str, code: Code | None) -> None:
         """Answer every registration, update and deregistration of the endpoint with `code` from now on.
@@ -205,19 +270,20 @@ class Platform:
 
     def queue_of(self, device: Device) -> DownlinkQueue:
         """The downlink commands of a device; they outlive its registrations."""
-        queue = self._queues.get(device.endpoint)
+        key = device_id(device.endpoint)
+        queue = self._queues.get(key)
         if queue is None:
 
             async def write(payload: bytes) -> None:
                 await self._write(device, payload)
 
-            queue = self._queues[device.endpoint] = DownlinkQueue(self.style, write, self._report_downlink)
+            queue = self._queues[key] = DownlinkQueue(self.style, write, self._report_downlink)
         return queue
 
     def heard(self, session: Session) -> None:
         """A device gave a sign of life."""
         session.device.last_heard = asyncio.get_running_loop().time()
-        session.queue.heard(queue_mode=session.device.queue_mode)
+        session.queue.heard(queue_mode=session.device.queue_mode or session.device.power_saving)
 
     def observe_soon(self, session: Session) -> None:
         """Observe a device that has just registered."""
@@ -262,9 +328,16 @@ class Platform:
             self.emit("observation_ended", endpoint=device.endpoint, **fields)
             return
         self._observed(session)
+        self._arrived(session, self.style.observe, message)
+        if self.auto_reply is not None:
+            session.after(self.style.reply_delay, lambda: self._reply(device))
+
+    def _arrived(self, session: Session, path: str, message: Message) -> None:
+        """Store a notification of an observed path."""
+        device = session.device
         uplink = Uplink(
             time=asyncio.get_running_loop().time(),
-            path=self.style.observe,
+            path=path,
             payload=message.payload,
             type=message.mtype.name,
             message_id=message.mid,
@@ -278,9 +351,16 @@ class Platform:
             type=uplink.type,
             message_id=uplink.message_id,
         )
+        self._match_response(device, uplink.payload)
         self.heard(session)
-        if self.auto_reply is not None:
-            session.after(self.style.reply_delay, lambda: self._reply(device))
+
+    def _match_response(self, device: Device, payload: bytes) -> None:
+        """Give the response of a service command to the newest command with its task id."""
+        frame = self.decode(payload)
+        if frame is not None and frame.kind is aep_codec.Kind.COMMAND_RESPONSE:
+            asked = [one for one in device.downlinks.values() if one.task_id == frame.task_id]
+            if asked:
+                self.queue_of(device).answered(asked[-1], frame.body)
 
     def _reply(self, device: Device) -> None:
         if self.auto_reply is not None:
@@ -319,7 +399,7 @@ class Platform:
         session = self._registrar.session_of(device)
         if session is not None:
             self._registrar.end(session, "removed")
-        self._queues.pop(device.endpoint, None)
+        self._queues.pop(device_id(device.endpoint), None)
 
     def _message_passed(self, event: MessageEvent) -> None:
         if event.kind == "tx" and event.message.mtype is RST:
@@ -337,7 +417,3 @@ def _refusal_of(observation: Observation) -> str | None:
     if not answer.code.is_successful():
         return str(answer.code.dotted)
     return "no Observe option" if answer.opt.observe is None else None
-
-
-def _segments(path: str) -> tuple[str, ...]:
-    return tuple(path.strip("/").split("/"))

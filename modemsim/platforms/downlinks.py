@@ -14,11 +14,12 @@ from modemsim.platforms.style import PlatformStyle
 
 
 class DownlinkState(StrEnum):
-    """Where a downlink command is; DELIVERED and FAILED are final."""
+    """Where a downlink command is; COMPLETED and FAILED are final, DELIVERED is for one without response."""
 
     QUEUED = "queued"
     SENT = "sent"
     DELIVERED = "delivered"
+    COMPLETED = "completed"
     FAILED = "failed"
 
 
@@ -30,6 +31,7 @@ class DownlinkEvent(StrEnum):
     REFUSED = "refused"
     POSTPONED = "postponed"
     ABANDONED = "abandoned"
+    ANSWERED = "answered"
 
 
 TRANSITIONS: Mapping[tuple[DownlinkState, DownlinkEvent], DownlinkState] = {
@@ -39,12 +41,17 @@ TRANSITIONS: Mapping[tuple[DownlinkState, DownlinkEvent], DownlinkState] = {
     (DownlinkState.SENT, DownlinkEvent.REFUSED): DownlinkState.FAILED,
     (DownlinkState.SENT, DownlinkEvent.POSTPONED): DownlinkState.QUEUED,
     (DownlinkState.SENT, DownlinkEvent.ABANDONED): DownlinkState.FAILED,
+    (DownlinkState.SENT, DownlinkEvent.ANSWERED): DownlinkState.COMPLETED,
+    (DownlinkState.DELIVERED, DownlinkEvent.ANSWERED): DownlinkState.COMPLETED,
 }
 
 
 @dataclass
 class Downlink:
-    """One command to a device; `reason` says why it failed ("timeout", "4.04", "not registered" ...)."""
+    """One command to a device; `reason` says why it failed ("timeout", "4.04", "not registered" ...).
+
+    A service command has a `task_id`, under which the device's response arrives as an uplink of its own.
+    """
 
     id: str
     endpoint: str
@@ -52,6 +59,8 @@ class Downlink:
     created: float
     state: DownlinkState = DownlinkState.QUEUED
     reason: str | None = None
+    task_id: int | None = None
+    response: bytes | None = None
     attempts: int = field(default=0, repr=False)
 
     def advance(self, event: DownlinkEvent, reason: str | None = None) -> None:
@@ -103,6 +112,16 @@ class DownlinkQueue:
         self._awake_until = now + self._style.queue_window if queue_mode else math.inf
         self._pump()
 
+    def sleep(self) -> None:
+        """The device cannot hear from now on, until it is heard."""
+        self._awake_until = -math.inf
+
+    def answered(self, downlink: Downlink, response: bytes) -> None:
+        """The device has responded to a service command, maybe before its acknowledgement arrived."""
+        if (downlink.state, DownlinkEvent.ANSWERED) in TRANSITIONS:
+            downlink.response = response
+            self._finish(downlink, DownlinkEvent.ANSWERED)
+
     def open(self) -> None:
         """The device is registered and observed."""
         self._open = True
@@ -149,10 +168,14 @@ class DownlinkQueue:
         self._pump()
 
     def _postpone(self, downlink: Downlink) -> None:
+        if downlink.state is DownlinkState.COMPLETED:
+            return
         if downlink.state is DownlinkState.SENT:
             self._finish(downlink, DownlinkEvent.POSTPONED)
         self._waiting.appendleft(downlink)
 
     def _finish(self, downlink: Downlink, event: DownlinkEvent, reason: str | None = None) -> None:
+        if downlink.state is DownlinkState.COMPLETED:
+            return  # what became of the write is of no interest any more
         downlink.advance(event, reason)
         self._report(downlink)

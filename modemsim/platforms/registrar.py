@@ -192,6 +192,7 @@ class Registrar:
 
 def _enrol(device: Device, registration: Registration, session: Session, sender: Address) -> None:
     device.registered = True
+    device.registered_as = registration.endpoint
     device.registered_at = asyncio.get_running_loop().time()
     device.location = session.location
     device.address = sender

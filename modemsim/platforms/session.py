@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from modemsim.coap.endpoint import Observation
 from modemsim.platforms.downlinks import DownlinkQueue
+from modemsim.platforms.questions import Questioner
 from modemsim.platforms.store import Device
 
 
@@ -18,6 +19,7 @@ class Session:
         self.location = location
         self.queue = queue
         self.observation: Observation | None = None
+        self.questioner: Questioner | None = None
         self._deadline: float | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._timers: set[asyncio.TimerHandle] = set()
@@ -53,6 +55,8 @@ class Session:
         if self.observation is not None:
             self.observation.cancel()
             self.observation = None
+        if self.questioner is not None:
+            self.questioner.forget()
 
     def suspend(self) -> None:
         """Stop every timer and forget the observation; the registration itself stays."""

@@ -28,15 +28,19 @@ class Device:
     """One device as the console shows it; `registered` is LwM2M registration, never network attachment.
 
     Instants are loop seconds, `lifetime` is in seconds (0: without end), `location` is the id below /rd while
-    registered. `address` and the other facts of a registration keep their last values after it has ended;
-    they are None until the first one. `downlinks` are all commands so far, by id.
+    registered; `registered_as` is the endpoint name in the form that it registered with. A device that its
+    owner declared `power_saving` is sent to as one in queue mode. `address` and the other facts of a
+    registration keep their last values after it has ended; they are None until the first one. `downlinks` are
+    all commands so far, by id.
     """
 
     endpoint: str
     registered: bool = False
+    registered_as: str | None = None
     lifetime: int | None = None
     binding: str | None = None
     queue_mode: bool = False
+    power_saving: bool = False
     version: str | None = None
     address: Address | None = None
     objects: list[str] = field(default_factory=list)
@@ -82,11 +86,12 @@ class DeviceStore:
     def secure(self, endpoint: str, key: bytes, identity: str | None = None) -> Device:
         """Give a device a pre-shared key, so that it can only register over DTLS; creates it if need be.
 
-        Without an `identity` the endpoint name is it (the IMEI). Raises ValueError if another device has it.
+        Without an `identity` the IMEI, or else the endpoint name, is it. Raises ValueError if another device
+        has it.
         """
-        identity = endpoint if identity is None else identity
+        identity = device_id(endpoint) if identity is None else identity
         owner = next((device for device in self if device.psk_identity == identity), None)
-        if owner is not None and owner is not self._devices.get(endpoint):
+        if owner is not None and owner is not self._devices.get(device_id(endpoint)):
             raise ValueError(f"the identity {identity} belongs to the device {owner.endpoint}")
         device = self.provision(endpoint)
         device.psk_identity, device.psk = identity, key

@@ -30,6 +30,8 @@ class PlatformStyle:
     default_lifetime: int = 86400
     unknown_device: Code = Code.FORBIDDEN
     missing_endpoint: Code = Code.FORBIDDEN
+    service_codec: bool = False
+    """Whether payloads are those of `aep_codec`, so that commands have task ids and responses."""
     attempts: int = 2
     queue_window: float = 2.0
 
@@ -46,4 +48,5 @@ AEP = PlatformStyle(
     title="China Telecom AEP (CTWing)",
     source="BC260Y CT guide 1.1, 4.2; answer to an unknown endpoint name: SIM7020 AEP note 1.01, 3.2 (10)",
     unknown_device=Code.BAD_REQUEST,
+    service_codec=True,
 )

@@ -38,6 +38,7 @@ class EmmEvent(Enum):
 
     SWITCH_ON = auto()  # AT+CFUN=1 with a USIM
     SWITCH_ON_WITHOUT_SIM = auto()
+    SWITCH_ON_WITHOUT_ATTACH = auto()  # AT+CFUN=1 on a module told to wait for AT+CGATT=1
     SWITCH_OFF = auto()  # AT+CFUN=0 or 4, power off, power cut
     CELL_FOUND = auto()
     CELL_LOST = auto()  # out of coverage
@@ -53,6 +54,7 @@ class EmmEvent(Enum):
 TRANSITIONS: Mapping[tuple[Emm, EmmEvent], Emm] = {
     (Emm.OFF, EmmEvent.SWITCH_ON): Emm.SEARCHING,
     (Emm.OFF, EmmEvent.SWITCH_ON_WITHOUT_SIM): Emm.LIMITED,
+    (Emm.OFF, EmmEvent.SWITCH_ON_WITHOUT_ATTACH): Emm.DETACHED,
     (Emm.LIMITED, EmmEvent.ATTACH): Emm.SEARCHING,
     (Emm.LIMITED, EmmEvent.DETACH): Emm.LIMITED,
     (Emm.LIMITED, EmmEvent.SWITCH_OFF): Emm.OFF,

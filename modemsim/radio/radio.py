@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable
 from ipaddress import IPv4Address
 
@@ -53,11 +54,17 @@ class Radio:
         timing: Timing,
         publish: Callable[..., None],
         trace: Trace,
+        act: int = ACT_NB_IOT,
+        resource_blocks: int = 1,
     ) -> None:
         self.network = network
+        self.act = act
         self.emm = Emm.OFF
         self.ip: str | None = None
         self.backed_off = False
+        self.full_search = False
+        """No channel is remembered: the next search goes through all of them (delay "full_search")."""
+        self._width = round(10 * math.log10(resource_blocks))
         self._imsi = imsi
         self._timing = timing
         self._publish = publish
@@ -98,14 +105,17 @@ class Radio:
         """Attached, and the air carries something at this moment."""
         return self.attached and not self.network.outage
 
-    def switch_on(self) -> None:
-        """AT+CFUN=1: search, attach, get an address; without a USIM only limited service."""
+    def switch_on(self, *, attach: bool = True) -> None:
+        """AT+CFUN=1: search, attach (unless told not to), get an address; without a USIM limited service."""
         if self.emm is not Emm.OFF:
             return
         self._leave_network = self.network.listen(self._network_changed)
         self._outage = self.network.outage
         if self._imsi() is None:
             self._enter(EmmEvent.SWITCH_ON_WITHOUT_SIM)
+            return
+        if not attach:
+            self._enter(EmmEvent.SWITCH_ON_WITHOUT_ATTACH)
             return
         self._enter(EmmEvent.SWITCH_ON)
         self._search()
@@ -177,7 +187,7 @@ class Radio:
         cell = self.network
         if not self.emm.camped or cell.outage:
             return Signal()
-        rssi = cell.rsrp - cell.rsrq
+        rssi = cell.rsrp - cell.rsrq + self._width
         return Signal(
             rssi_index=rssi_index(rssi),
             ber=0,
@@ -201,6 +211,9 @@ class Radio:
             return  # `_network_changed` goes on from here
         total = self._by_level("attach")
         signalling = min(self._by_level("rrc_setup"), total)
+        if self.full_search:
+            self.full_search = False
+            total += self._timing.draw("full_search")
         self._later(total - signalling, lambda: self._cell_found(signalling))
 
     def _cell_found(self, signalling: float) -> None:
@@ -299,7 +312,7 @@ class Radio:
         if report == self._reported:
             return
         self._reported = report
-        act = ACT_NB_IOT if self.attached else None
+        act = self.act if self.attached else None
         self._publish("emm", stat=self.emm.stat, tac=tac, ci=ci, act=act, reject=cause)
 
     def _rrc_changed(self, state: Rrc) -> None:

@@ -7,133 +7,47 @@ check looks once and a waiting action gives up after WAIT_LIMIT. All times are s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from modemsim.timing import parse_duration
+from modemsim.testing.action_table import (
+    ACTIONS,
+    Action,
+    ActionFailed,
+    Call,
+    Parameter,
+    Stage,
+    find,
+)
+from modemsim.testing.action_table import COUNT as _COUNT
+from modemsim.testing.action_table import DURATION as _DURATION
+from modemsim.testing.action_table import HEX as _HEX
+from modemsim.testing.action_table import SWITCH as _SWITCH
+from modemsim.testing.action_table import action as _action
+from modemsim.testing.action_table import one_of as _one_of
+from modemsim.testing.action_table import until as _until
+from modemsim.testing.action_table import words_of as _words
 
 if TYPE_CHECKING:
     from modemsim.platforms.base import Platform
     from modemsim.platforms.downlinks import Downlink
     from modemsim.platforms.store import Uplink
-    from modemsim.simulation import Simulation
+
+__all__ = ["ACTIONS", "Action", "ActionFailed", "Call", "Stage", "find", "lookup"]
 
 WAIT_LIMIT = 300.0
 """Seconds after which `* wait attached` and its like give up when the line has no window."""
-LOOK_STEP = 0.05
-"""Seconds between two looks at a state that is waited for."""
 
 
-class ActionFailed(Exception):
-    """An action could not be done or a check does not hold; the message says why in one sentence."""
-
-
-@dataclass
-class Stage:
-    """What actions work on: the simulation, and the downlink command sent last."""
-
-    simulation: Simulation
-    downlink: Downlink | None = None
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A word behind an action: how the manual shows it, and its reader, which raises ValueError."""
-
-    shows: str
-    read: Callable[[str], Any]
-    optional: bool = False
-
-    def __str__(self) -> str:
-        return f"[{self.shows}]" if self.optional else self.shows
-
-
-@dataclass(frozen=True)
-class Action:
-    """One entry of the table; `run(stage, limit, *arguments)` does it."""
-
-    words: tuple[str, ...]
-    parameters: tuple[Parameter, ...]
-    run: Callable[..., Awaitable[None]]
-    simulation_only: bool
-
-    @property
-    def usage(self) -> str:
-        """The action as a transcript writes it."""
-        return " ".join([*self.words, *map(str, self.parameters)])
-
-    @property
-    def doc(self) -> str:
-        """What it does, in one sentence."""
-        return (self.run.__doc__ or "").strip()
-
-    def arguments(self, words: list[str]) -> tuple[Any, ...]:
-        """The arguments in `words`; raises ValueError when they do not fit."""
-        rest = words[len(self.words) :]
-        least = sum(not parameter.optional for parameter in self.parameters)
-        if not least <= len(rest) <= len(self.parameters):
-            raise ValueError
-        return tuple(parameter.read(word) for parameter, word in zip(self.parameters, rest, strict=False))
-
-
-@dataclass(frozen=True)
-class Call:
-    """An action with its arguments, ready to run."""
-
-    action: Action
-    arguments: tuple[Any, ...]
-
-    async def run(self, stage: Stage | None, limit: float | None) -> None:
-        """Do it; raises ActionFailed."""
-        await self.action.run(stage, limit, *self.arguments)
-
-
-ACTIONS: list[Action] = []
-"""Every action there is, in the order of the manual."""
-
-
-def find(text: str) -> Call:
-    """The action a `*` line names; raises ValueError with what could have been meant."""
-    words = text.split()
-    same = [action for action in ACTIONS if words[: len(action.words)] == list(action.words)]
-    for action in same:
-        try:
-            return Call(action, action.arguments(words))
-        except ValueError:
-            continue
-    if same:
-        raise ValueError(f"cannot read the action {text!r}; write {' or '.join(repr(a.usage) for a in same)}")
-    near = [action for action in ACTIONS if words[:1] == [action.words[0]]] or ACTIONS
-    known = sorted({" ".join(action.words) for action in near})
-    raise ValueError(f"there is no action {text!r}; there are {', '.join(known)}")
-
-
-def _action(words: str, *parameters: Parameter, simulation_only: bool = True) -> Callable[..., Any]:
-    """Declare a coroutine function as an action."""
-
-    def declare(function: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-        ACTIONS.append(Action(tuple(words.split()), parameters, function, simulation_only))
-        return function
-
-    return declare
-
-
-def _one_of(**values: Any) -> Parameter:
-    """A parameter that is one of these words."""
-
-    def read(word: str) -> Any:
-        if word not in values:
-            raise ValueError(word)
-        return values[word]
-
-    return Parameter("|".join(values), read)
-
-
-def _words(*words: str, optional: bool = False) -> Parameter:
-    parameter = _one_of(**{word: word for word in words})
-    return Parameter(parameter.shows, parameter.read, optional)
+def lookup(status: Mapping[str, Any], key: str) -> str:
+    """The value of a dotted key of `Simulation.status()` as a transcript writes it; raises ActionFailed."""
+    value: Any = status
+    for part in key.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            raise ActionFailed(f"the status has no {key!r}")
+        value = value[part]
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 def _code(word: str) -> int | None:
@@ -150,32 +64,6 @@ def _fraction(word: str) -> float:
     if not 0 <= float(word) <= 1:
         raise ValueError(word)
     return float(word)
-
-
-_SWITCH = _one_of(on=True, off=False)
-_HEX = Parameter("HEX", bytes.fromhex)
-_COUNT = Parameter("N", lambda word: int(word) if word.isdecimal() else int("no number"))
-_DURATION = Parameter("5s", parse_duration)
-
-
-async def _until(holds: Callable[[], bool], limit: float, problem: Callable[[], str]) -> None:
-    """Look again and again until `holds`; raises ActionFailed with `problem` after `limit` seconds."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + limit
-    while not holds():
-        if loop.time() >= deadline:
-            raise ActionFailed(problem())
-        await asyncio.sleep(min(LOOK_STEP, max(deadline - loop.time(), LOOK_STEP / 10)))
-
-
-def lookup(status: Mapping[str, Any], key: str) -> str:
-    """The value of a dotted key of `Simulation.status()` as a transcript writes it; raises ActionFailed."""
-    value: Any = status
-    for part in key.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            raise ActionFailed(f"the status has no {key!r}")
-        value = value[part]
-    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 STATES: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -285,6 +173,12 @@ async def platform_forget(stage: Stage, limit: float | None) -> None:
     _platform(stage).forget(_endpoint(stage))
 
 
+@_action("platform cancel")
+async def platform_cancel(stage: Stage, limit: float | None) -> None:
+    """End the platform's observation in good order, so that the module knows."""
+    _platform(stage).cancel(_endpoint(stage))
+
+
 @_action("platform down")
 async def platform_down(stage: Stage, limit: float | None) -> None:
     """Make every built-in platform silent, as if its host was gone."""
@@ -362,7 +256,7 @@ async def platform_last(stage: Stage, limit: float | None, payload: bytes, kind:
     await _until(holds, limit or 0.0, problem)
 
 
-@_action("platform downlink", _words("delivered", "failed", "queued", "sent"))
+@_action("platform downlink", _words("delivered", "completed", "failed", "queued", "sent"))
 async def platform_downlink(stage: Stage, limit: float | None, state: str) -> None:
     """Check what became of the downlink command sent last."""
     downlink = stage.downlink

@@ -22,6 +22,8 @@ OPERATORS: Mapping[str, tuple[str, str]] = {
 
 AUTOMATIC, MANUAL, DEREGISTER = 0, 1, 2
 CONTEXTS = "+CGDCONT.contexts"
+LOCK = "cell_lock"
+"""Setting with channel and physical id of the one cell a module may use; empty or missing: any."""
 
 
 class Access:
@@ -52,9 +54,16 @@ class Access:
         return self._radio.emm in (Emm.SEARCHING, Emm.ATTACHING)
 
     def start(self) -> None:
-        """Power-on: full functionality, and a search unless the operator choice forbids it."""
-        self.functionality = 1
-        self._switch_on()
+        """Power-on: full functionality, and a search unless settings forbid it."""
+        self.functionality = int(self.autoconnect)
+        if self.autoconnect:
+            self._switch_on()
+
+    @property
+    def autoconnect(self) -> bool:
+        """The module switches its radio on and attaches without being asked to."""
+        key = self._table.autoconnect
+        return key is None or bool(self._settings.get(key))
 
     async def set_functionality(self, fun: int) -> None:
         """AT+CFUN=: leave the network for 0 and 4, search again for 1."""
@@ -72,7 +81,7 @@ class Access:
                 "stat": self._radio.emm.stat,
                 "tac": self._network.tac if known else None,
                 "ci": self._network.cell_id if known else None,
-                "act": 9 if known else None,
+                "act": self._radio.act if known else None,
                 "reject": self._radio.reject,
             }
         )
@@ -134,9 +143,16 @@ class Access:
         self._switch_on()
 
     def _switch_on(self) -> None:
+        cell = [self._network.earfcn, self._network.pci]
         in_band = not self._table.bands or self._network.band in self._settings.get(self._table.bands)
-        if in_band and self._settings.get("+COPS.mode") != DEREGISTER:
-            self._radio.switch_on()
+        in_place = self._on_channel() and (self._settings.get(LOCK) or cell) == cell
+        if in_band and in_place and self._settings.get("+COPS.mode") != DEREGISTER:
+            self._radio.switch_on(attach=self.autoconnect)
+
+    def _on_channel(self) -> bool:
+        """The network is on the channel that the module is held to, if there is one."""
+        key = self._table.channel
+        return key is None or self._settings.get(key) in (-1, self._network.earfcn)
 
     # ------------------------------------------------------------ bearer contexts
 
@@ -167,7 +183,9 @@ def registration_fields(values: Mapping[str, Any]) -> dict[str, Any]:
         "stat": values["stat"],
         "tac": None if tac is None else f"{tac:04X}",
         "ci": None if ci is None else f"{ci:08X}",
+        "ci_short": None if ci is None else f"{ci:X}",
         "act": values["act"],
+        "known": tac is not None,
         "cause_type": None if reject is None else 0,
         "cause": reject,
     }

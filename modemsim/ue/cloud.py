@@ -7,7 +7,7 @@ on its events is profile data.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -135,11 +135,18 @@ class CloudSession:
         self.state = Cloud.UNINITIALISED
         self.server: Address | None = None
         self.uplink_status = UplinkStatus.NOT_SENT
+        self.uplink_sequence: int | None = None
+        """The number the host gave its last confirmable uplink."""
         self.client: Client | None = None
         self.security: str | None = None
-        """The secured connection: None (plain, or never tried), "running", "up", "failed", "closed"."""
+        """The secured connection: None (plain, or never tried), "running", "up", "pending" (to be made anew),
+        "failed", "closed"."""
         self._address: str | None = None
         self._awaited: int | None = None
+
+    def latest(self, events: Collection[str]) -> str | None:
+        """Which of these events happened last since the start; None when none did."""
+        return next((event for event in reversed(self.events) if event in events), None)
 
     @property
     def registering(self) -> bool:
@@ -201,6 +208,30 @@ class CloudSession:
         self._publish("cloud.connecting")
         self._spawn(self.client.register())
 
+    def open_in_vain(self, server: Address, seconds: float, reason: str) -> None:
+        """Be registering for so long, then give up: no connection of the kind asked for can be made."""
+        self._forget_client()
+        self._step(CloudEvent.OPEN)
+        self.server = server
+        self._spawn(self._give_up(seconds, reason))
+
+    async def _give_up(self, seconds: float, reason: str) -> None:
+        await asyncio.sleep(seconds)
+        if self._step(CloudEvent.UNANSWERED):
+            self._publish("cloud.refused", reason=reason)
+
+    def renew(self) -> None:
+        """Register a live session anew, as a client does whose data nobody observes."""
+        client = self.client
+        assert client is not None
+        self._spawn(client.register())
+
+    def refresh(self) -> None:
+        """Update a live registration."""
+        client = self.client
+        assert client is not None
+        self._spawn(client.update())
+
     def close(self) -> None:
         """Start to deregister; the state becomes DEREGISTERED when the platform answered or time is up."""
         client = self.client
@@ -216,7 +247,7 @@ class CloudSession:
         self._step(CloudEvent.DROP)
         self._take_down()
 
-    def send(self, payload: bytes, *, confirmable: bool, rai: int) -> int:
+    def send(self, payload: bytes, *, confirmable: bool, rai: int, sequence: int | None = None) -> int:
         """Send host data as a notification of object 19/0/0; returns its message id."""
         client = self.client
         assert client is not None
@@ -228,6 +259,7 @@ class CloudSession:
         if confirmable:
             self._awaited = message_id
             self.uplink_status = UplinkStatus.WAITING
+            self.uplink_sequence = sequence
         for _ in range(1, self.service.ids_per_report):
             client.take_message_id()
         return message_id
@@ -244,6 +276,7 @@ class CloudSession:
 
     def drop(self) -> None:
         """Forget the session without a word on the air, as a restart does."""
+        self.uplink_sequence = None
         self._forget_client()
         self._step(CloudEvent.DROP)
         self.uplink_status = UplinkStatus.NOT_SENT
@@ -284,6 +317,7 @@ class CloudSession:
             self._forget_client()
             self._step(CloudEvent.CLOSED)
             self._take_down()
+        self._end_report(UplinkStatus.FAILED)
         if left:
             self._publish("cloud.closed")
         else:
@@ -297,6 +331,17 @@ class CloudSession:
 
     def _take_down(self) -> None:
         self._ends_at = asyncio.get_running_loop().time() + self._linger()
+
+    def bearer_lost(self) -> None:
+        """The address is gone: a confirmable uplink that waits for its acknowledgement has failed."""
+        self._end_report(UplinkStatus.FAILED)
+
+    def _end_report(self, status: UplinkStatus) -> None:
+        """The fate of the confirmable uplink that is waited for, if there is one."""
+        if self._awaited is not None:
+            self._awaited = None
+            self.uplink_status = status
+            self._publish("cloud.uplink", status=int(status), sequence=self.uplink_sequence)
 
     def _forget_client(self) -> None:
         if self.client is not None:
@@ -334,6 +379,15 @@ class CloudSession:
         self.security = state
         self._publish("security", state=state, reason=reason)
 
+    def renew_security(self) -> bool:
+        """Have a new DTLS session made before the next datagram; False when there is none to renew."""
+        secured = None if self.client is None else self.client.secured
+        if secured is None or self.security != "up":
+            return False
+        secured.renew()
+        self.security = "pending"
+        return True
+
     def _on_unsecured(self, reason: str) -> None:
         """There is no secured connection any more: a session that was live ends."""
         if self._step(CloudEvent.UNSECURED):
@@ -363,12 +417,16 @@ class CloudSession:
             self._retried = 0
 
     def _on_observed(self, path: tuple[int, ...], active: bool, cause: str) -> None:
-        if path != DATA_PATH or cause == "rst":
+        if cause == "rst":
             return
-        if active and self._step(CloudEvent.OBSERVE):
+        if path != DATA_PATH:
+            kind = "observed" if active else "unobserved"
+            self._publish(f"cloud.path_{kind}", path="/".join(map(str, path)))
+        elif active and self._step(CloudEvent.OBSERVE):
             self._publish("cloud.observed")
         elif not active and self._step(CloudEvent.CANCEL):
             self._publish("cloud.unobserved")
+            self._end_report(UplinkStatus.RESET)
 
     def _on_report(self, path: tuple[int, ...], message_id: int, outcome: str, confirmable: bool) -> None:
         if path != DATA_PATH:
@@ -378,9 +436,7 @@ class CloudSession:
         if outcome not in _OUTCOMES:
             return
         if confirmable and message_id == self._awaited:
-            self._awaited = None
-            never_sent = self.security == "failed"
-            self.uplink_status = UplinkStatus.FAILED if never_sent else _OUTCOMES[outcome]
+            self._end_report(UplinkStatus.FAILED if self.security == "failed" else _OUTCOMES[outcome])
         if outcome == "rst":
             self._on_reset(message_id)
         elif confirmable and outcome == "ack":

@@ -29,12 +29,19 @@ def make_client(
     publish: Callable[..., None],
     service: Service | None = None,
     protection: Protection | None = None,
+    binding: str | None = None,
 ) -> Client:
     """A client for `server` on a new socket of the module's bearer; `lifetime` in seconds, 0 for none.
 
     With a protection the connection is secured by DTLS.
     """
     ends_unanswered = service is None or service.ends_unanswered
+    table = ue.profile.lwm2m
+    chosen = replace(
+        policy(table),
+        binding=binding or table.binding,
+        keep_on_unanswered_deregister=not ends_unanswered,
+    )
     plain = ue.bearer.udp()
     secured = None if protection is None else secure(ue, plain, server, protection)
     client = Client(
@@ -43,8 +50,8 @@ def make_client(
         lifetime=lifetime,
         socket=secured or plain,
         objects=object_tree(ue, server, secured=secured is not None),
-        policy=replace(policy(ue.profile.lwm2m), keep_on_unanswered_deregister=not ends_unanswered),
-        tuning=tuning(ue.profile.lwm2m, ue.network.coverage_level),
+        policy=chosen,
+        tuning=tuning(table, ue.network.coverage_level),
         stream=ue.timing.stream("coap"),
         publish=publish,
         trace=ue.trace,
@@ -67,6 +74,7 @@ def policy(table: Lwm2m) -> Policy:
         keep_on_failed_update=table.keep_on_failed_update,
         disable=table.disable,
         observe_answer=bytes.fromhex(table.observe_answer_hex),
+        observe_format=table.observe_format,
         notify_observe_option=table.notify_observe_option,
     )
 
@@ -83,17 +91,26 @@ def tuning(table: Lwm2m, coverage_level: int) -> Tuning:
 
 
 def object_tree(ue: Ue, server: Address, *, secured: bool = False) -> ObjectTree:
-    """Objects 0, 1, 3, 4, 5 and 19 with the present figures of the module."""
-    host, port = server
+    """Objects 0, 1, 3, 4, 5, 19 and, where the profile lists it, 20 with the module's present figures."""
+    logs = [objects.event_log()] if "20/0" in ue.profile.lwm2m.links else []
     return ObjectTree(
+        *standard_objects(ue, server, secured=secured),
+        objects.appdata_uplink(),
+        objects.appdata_downlink(lambda payload: None),
+        *logs,
+    )
+
+
+def standard_objects(ue: Ue, server: Address, *, secured: bool = False) -> list[ObjectInstance]:
+    """Objects 0, 1, 3, 4 and 5, which every device has."""
+    host, port = server
+    return [
         objects.security(f"{'coaps' if secured else 'coap'}://{host}:{port}", secured=secured),
         objects.server(),
         _device(ue),
         _connectivity(ue),
         objects.firmware(),
-        objects.appdata_uplink(),
-        objects.appdata_downlink(lambda payload: None),
-    )
+    ]
 
 
 def _device(ue: Ue) -> ObjectInstance:

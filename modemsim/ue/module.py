@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from modemsim.at.template import render
+from modemsim.at.urc import frame
 from modemsim.clock import Calendar
 from modemsim.coap.dtls.engine import KeyLog
 from modemsim.net import Address
 from modemsim.net.bearer import Bearer
 from modemsim.net.routes import Routes
 from modemsim.profile import BootStep, Profile
+from modemsim.radio.emm import Emm
 from modemsim.radio.network import Network
 from modemsim.radio.radio import Radio
 from modemsim.timing import Timing
@@ -21,16 +24,23 @@ from modemsim.trace import Trace
 from modemsim.ue.access import Access, registration_fields
 from modemsim.ue.cloud import CloudSession
 from modemsim.ue.downlinks import Delivery, Downlinks
+from modemsim.ue.enrolment import Enrolment
+from modemsim.ue.hosted_session import HostedSession
 from modemsim.ue.identity import Identity
 from modemsim.ue.language import Language
+from modemsim.ue.line_rate import LineRate
 from modemsim.ue.lwm2m_client import make_client, tuning
 from modemsim.ue.nvm import Nvm
-from modemsim.ue.power import Power, PowerEvent, next_state
+from modemsim.ue.pdp import PdpContexts
+from modemsim.ue.power import Power, PowerEvent, boot_noise, next_state
 from modemsim.ue.raw_coap import RawCoap
 from modemsim.ue.security import Protection
 from modemsim.ue.service import Service
 from modemsim.ue.settings import Settings
+from modemsim.ue.statistics import AirTime
 from modemsim.ue.terminal import Terminal
+from modemsim.ue.uplinks import Uplinks
+from modemsim.ue.urc_output import UrcGate
 from modemsim.ue.urcs import UrcSources
 from modemsim.ue.usim import SimState, Usim
 
@@ -42,6 +52,10 @@ SESSION_END = "session_end"
 
 EPOCH_ZONE = 8
 """The zone it shows then, in quarters of an hour."""
+
+
+_CARD = {SimState.READY: "sim", SimState.ABSENT: "no_sim"}
+"""What a step of the boot chain calls a state of the USIM; any other one is "pin"."""
 
 
 class SerialLine(Protocol):
@@ -91,10 +105,20 @@ class Ue:
         self.nvm = Nvm(state, profile.name, trace)
         self.settings = Settings(profile.settings, self.nvm)
         self.calendar = Calendar(EPOCH, EPOCH_ZONE)
-        self.radio = Radio(network, self._readable_imsi, self.timing, self.publish, trace)
+        self.radio = Radio(
+            network,
+            self._readable_imsi,
+            self.timing,
+            self.publish,
+            trace,
+            profile.radio.act,
+            profile.radio.resource_blocks,
+        )
         self.access = Access(self.radio, network, self.settings, self.timing, self.spawn, profile.access)
         self.bearer = Bearer(self.radio, routes, self.timing, trace)
         self.raw_coap = RawCoap(self.bearer, self.publish)
+        self.pdp = PdpContexts(self.radio, self.settings, self.timing, self.publish)
+        self.hosted = HostedSession(self)
         self.downlinks = Downlinks(
             self.limit("downlink_messages"),
             self.limit("downlink_bytes"),
@@ -122,11 +146,19 @@ class Ue:
         self.delivery: Callable[[], Delivery] = lambda: Delivery(
             self.settings.get(profile.cloud.delivery) if profile.cloud.delivery else Delivery.DIRECT
         )
-        self.urcs = UrcSources(profile.urcs, self.settings, self._print_urc, profile.words, self.in_force)
+        self.enrolment = Enrolment(self, profile.cloud)
+        self.uplinks = Uplinks(self)
+        self.line_rate = LineRate(self)
+        self.air_time = AirTime()
+        self.urc_gate = UrcGate(profile.urc_output, self.settings, self._print_urc, trace)
+        self.urcs = UrcSources(profile.urcs, self.settings, self.urc_gate.send, profile.words, self.in_force)
+        self.settings.on_change = self.urc_gate.changed
+        self.ready = 0
         self.state = Power.OFF
         self._tasks: set[asyncio.Task[Any]] = set()
         self._boot_task: asyncio.Task[None] | None = None
         self._boot_lifetime: int | None = None
+        self._boot_cause = PowerEvent.SWITCH_ON.value
         self._early = bytearray()
         self._autobaud = False
         self._rssi_index: int | None = None
@@ -150,9 +182,21 @@ class Ue:
         if ip is not None:
             self.access.bearer_up()
             self.cloud.address_changed(ip)
+            self.enrolment.bearer_up()
         else:
             self.cloud.address_lost()
+            if self.quirk("report_fails_with_bearer"):
+                self.cloud.bearer_lost()
+        self.pdp.connection_changed(ip)
         return {**values, "up": ip is not None}
+
+    def _on_rrc(self, values: dict[str, Any]) -> dict[str, Any]:
+        self.air_time.connected(bool(values["mode"]))
+        return values
+
+    def _on_pdp(self, values: dict[str, Any]) -> dict[str, Any]:
+        self.hosted.connection_changed(values["up"])
+        return values
 
     def _on_nitz(self, values: dict[str, Any]) -> dict[str, Any]:
         zone = values["zone_quarters"]
@@ -164,12 +208,14 @@ class Ue:
         if self.cloud.client is not None:
             self.cloud.client.tuning = tuning(self.profile.lwm2m, self.network.coverage_level)
         signal = self.radio.signal()
-        if signal.rssi_index != self._rssi_index:
+        if self.state is Power.ON and signal.rssi_index != self._rssi_index:
             self._rssi_index = signal.rssi_index
             self.publish("signal", rssi=signal.rssi_index, ber=signal.ber)
 
     def _sim_changed(self, state: SimState) -> None:
         self.publish("sim", state=state.value)
+        if state is SimState.READY and self.radio.emm is Emm.LIMITED:
+            self.radio.start_attach()
 
     def _print_urc(self, line: str, in_command: bool = False) -> None:
         """A line nobody asked for; without a rate learnt from the host there is no way to send it."""
@@ -231,6 +277,7 @@ class Ue:
         service: Service | None = None,
         retries: Callable[[], int] = lambda: 0,
         protection: Protection | None = None,
+        binding: str | None = None,
     ) -> None:
         """Start to register with the platform at `server`; without a `name` the IMEI is the endpoint name.
 
@@ -240,7 +287,7 @@ class Ue:
         endpoint = name or self.identity.imei
         seconds = self.lifetime if lifetime is None else lifetime
         self.cloud.open(
-            lambda hear: make_client(self, server, endpoint, seconds, hear, service, protection),
+            lambda hear: make_client(self, server, endpoint, seconds, hear, service, protection, binding),
             server,
             self.radio.ip,
             service,
@@ -267,7 +314,7 @@ class Ue:
 
     async def _reboot(self) -> None:
         await asyncio.sleep(self.timing.draw("reboot"))
-        self.power("reset")
+        self.power("reset", cause="platform")
 
     @property
     def uplinks_waiting(self) -> int:
@@ -275,19 +322,23 @@ class Ue:
         return self.bearer.waiting
 
     def apply_rate(self) -> None:
-        """Bring the rate of AT+IPR into force; 0 is that of the host."""
-        self.serial.baud = self.settings.get("+IPR.rate") or self.serial.baud
+        """Bring the rate that the host has chosen into force; 0 is that of the host itself."""
+        self.serial.baud = self.settings.get(self.profile.serial.rate) or self.serial.baud
 
     # ------------------------------------------------------------ power
 
-    def power(self, action: str) -> None:
-        """Switch on or off, reset, or cut the supply; raises ValueError for anything else."""
+    def power(self, action: str, *, cause: str | None = None) -> None:
+        """Switch on or off, reset, or cut the supply; raises ValueError for anything else.
+
+        `cause`: why, where it is neither key nor supply ("command", "platform"); the boot chain may tell it.
+        """
         event = PowerEvent(action)
         following = next_state(self.state, event)
         self.trace.emit("power", action, before=self.state.value, after=(following or self.state).value)
         if following is None:
             return
         self.state = following
+        self._boot_cause = cause or event.value
         if event is PowerEvent.SWITCH_OFF:
             self._stop_tasks()
             self._boot_task = asyncio.get_running_loop().create_task(self._switch_off())
@@ -300,12 +351,17 @@ class Ue:
     def _halt(self) -> None:
         """Everything stops where it is, as when the supply is gone."""
         self.cloud.drop()
+        self.hosted.drop()
         self._stop_tasks()
         self.terminal.stop()
         self.radio.kill()
         self.bearer.close()
         self.raw_coap.clear()
         self.downlinks.clear()
+        self.uplinks.clear()
+        self.line_rate.stop()
+        self.air_time = AirTime()
+        self.urc_gate.clear()
         self.serial.powered = False
 
     def _stop_tasks(self) -> None:
@@ -328,21 +384,33 @@ class Ue:
     def _power_up(self) -> None:
         """What is so from the first instant: stored settings, the serial line, a calendar at its epoch."""
         self.settings.restart()
+        self.enrolment.restart()
         self._boot_lifetime = self.settings.get(self.profile.cloud.lifetime or "")
         self.apply_rate()
         self._autobaud = self.settings.get("+IPR.rate") == 0
         self.calendar = Calendar(EPOCH, EPOCH_ZONE)
+        self.pdp.restart()
+        self.usim.power_up()
+        self.ready = 0
         self.serial.powered = True
         self._early = bytearray()
         self.serial.receiver = self._keep_early
 
     async def _boot(self) -> None:
         """Run the boot chain of the profile."""
-        for step in (step for step in self.profile.boot.sequence if self.in_force(step.quirk)):
-            await asyncio.sleep(self.timing.draw(step.after))
-            self._boot_step(step)
+        await self._steps(self.profile.boot.sequence)
         self.state = next_state(self.state, PowerEvent.BOOTED) or self.state
         self.trace.emit("power", "booted")
+
+    async def _steps(self, steps: Iterable[BootStep]) -> None:
+        for step in (step for step in steps if self.in_force(step.quirk)):
+            await asyncio.sleep(self.timing.draw(step.after))
+            self._boot_step(step)
+
+    def radio_back(self) -> None:
+        """Tell what a module tells again when the host has switched its radio on."""
+        self.ready = 0
+        self.spawn(self._steps(self.profile.boot.radio_on))
 
     def _keep_early(self, data: bytes) -> None:
         """Input before the module takes commands: it waits or is lost, as the profile says."""
@@ -354,12 +422,25 @@ class Ue:
             self.trace.emit("at", "too_early", lost=len(data) - room)
 
     def _boot_step(self, step: BootStep) -> None:
-        if step.when != "always" and (step.when == "sim") != self.usim.ready:
+        if step.when not in ("always", _CARD.get(self.usim.state, "pin")):
             return
         if step.action == "at_ready":
             self.terminal.start()
             self.serial.receiver(bytes(self._early))
+        if step.noise:
+            self.serial.send(boot_noise(self.timing.stream("boot_noise"), step.noise))
+        self.ready |= step.ready
         if step.line is not None:
-            self._print_urc(step.line)
+            self._print_boot_line(step.line)
         if step.action == "radio_on":
             self.access.start()
+
+    def _print_boot_line(self, template: str) -> None:
+        """A line of the boot chain; before the terminal works it goes straight to the serial line."""
+        words = self.profile.words.get("boot_cause", {})
+        line = render(template, {"cause": words.get(self._boot_cause)})
+        if self.terminal.running:
+            self.urc_gate.send(line)
+        else:
+            self.serial.send(frame(line))
+            self.trace.emit("at", "urc", line=line)

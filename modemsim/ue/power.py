@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -44,3 +45,12 @@ TRANSITIONS: Mapping[tuple[Power, PowerEvent], Power] = {
 def next_state(state: Power, event: PowerEvent) -> Power | None:
     """The state after `event`, or None when it has no effect in `state`."""
     return TRANSITIONS.get((state, event))
+
+
+def boot_noise(stream: random.Random, most: int) -> bytes:
+    """What a host sees of a boot ROM that talks at another rate: 1 to `most` bytes, none of them CR or LF."""
+    return bytes(stream.choice(_NOISE) for _ in range(stream.randint(1, most)))
+
+
+_NOISE = bytes([0x00, 0x80, 0xE0, 0xF0, 0xF8, 0xFE, 0xFF])
+"""Stop and start bits of a faster line, read at a slower rate."""

@@ -62,5 +62,6 @@ def follow(socket: DtlsClientSocket, client: Client, publish: Callable[..., None
             client.unsecured(reason)
             publish("lwm2m.unsecured", reason=reason)
 
+    client.secured = socket
     client.hold_while(lambda: socket.shaking)
     socket.on_change = changed

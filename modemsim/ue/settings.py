@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from modemsim.profile import Setting
@@ -38,6 +38,11 @@ class Settings:
         if save != "reboot":
             self._values[key] = value
             self.on_change(key, value)
+
+    def store(self, keys: Iterable[str]) -> None:
+        """Make the values in force of these settings outlive a restart, whatever their class."""
+        self._stored.update({key: self._values[key] for key in keys})
+        self._nvm.store(SECTION, self._stored)
 
     def pending(self, key: str) -> Any:
         """The value a restart will bring into force (differs from `get` for class "reboot")."""

@@ -21,6 +21,8 @@ from modemsim.trace import Trace
 COMMAND_DELAY = "command"
 """Timing drawn before the answer to a line that is no known command (a bare AT, an unknown name)."""
 _LF = b"\n"
+_ROUNDING = 1e-6
+"""Seconds by which the serial line's own timer for the last byte may be later than the sum of its bytes."""
 
 
 class Uart(Protocol):
@@ -291,8 +293,8 @@ class _PoweredPort:
 
     async def drained(self) -> None:
         """Until the last byte sent has left the module."""
-        while self._idle_since > self._loop.time():
-            await _sleep_until(self._idle_since)
+        while self._idle_since + _ROUNDING > self._loop.time():
+            await _sleep_until(self._idle_since + _ROUNDING)
 
     def note(self, event: str, **fields: Any) -> None:
         """Put something on record."""

@@ -26,6 +26,12 @@ class Usim:
     pin: str = "1234"
     puk: str = "12345678"
     pin_tries: int = 3
+    pin_required: bool = False
+    """Whether the PIN is asked for at power-on (AT+CLCK)."""
+    parked: SimState | None = None
+    """What the card is while the module uses its other slot."""
+    card: object = field(default=None, repr=False)
+    """What answers APDUs, made when the first one comes."""
     on_change: Callable[[SimState], None] = field(default=lambda state: None, repr=False)
 
     @property
@@ -48,8 +54,39 @@ class Usim:
         self.change(SimState.READY)
         return True
 
+    def require_pin(self, required: bool, code: str) -> bool:
+        """Have the PIN asked for at power-on, or no longer; False for a wrong PIN (the third blocks it)."""
+        if code != self.pin:
+            self.pin_tries -= 1
+            if self.pin_tries == 0:
+                self.change(SimState.PUK)
+            return False
+        self.pin_tries = 3
+        self.pin_required = required
+        return True
+
+    def use_slot(self, other: bool) -> None:
+        """Use the module's other slot, which is empty, or the one that this card is in."""
+        if other and self.parked is None:
+            parked = self.state
+            self.change(SimState.ABSENT)
+            self.parked = parked
+        elif not other and self.parked is not None:
+            state, self.parked = self.parked, None
+            self.change(state)
+
+    def power_up(self) -> None:
+        """The card starts with the module, which uses the first slot."""
+        self.card = None
+        if self.parked is not None:
+            self.state, self.parked = self.parked, None
+        if self.state is SimState.READY and self.pin_required:
+            self.state = SimState.PIN
+
     def change(self, state: SimState) -> None:
         """Insert, remove, lock or unlock the card."""
-        if state is not self.state:
+        if self.parked is not None:
+            self.parked = state
+        elif state is not self.state:
             self.state = state
             self.on_change(state)

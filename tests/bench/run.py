@@ -6,6 +6,7 @@ Exit code 1 when a goal is missed by more than the slack a busy machine needs (`
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pty
 import statistics
@@ -23,6 +24,8 @@ from bench_modules import measure_memory, measure_registrations
 from bench_urcs import measure_urc_error
 from rich.console import Console
 from rich.table import Table
+
+from modemsim.profile import available
 
 SLACK = 2.0
 """Factor over a goal that still passes: shared machines stall."""
@@ -98,10 +101,10 @@ async def _echo(report: int) -> None:
     await asyncio.Event().wait()
 
 
-def start_module(folder: Path) -> tuple[subprocess.Popen[str], str, float]:
+def start_module(folder: Path, profile: str = "bc260y") -> tuple[subprocess.Popen[str], str, float]:
     """A module with pacing and delays off: the process, its port, seconds until the port was there."""
-    link = folder / "port"
-    command = [sys.executable, "-m", "modemsim", "run", "bc260y", "--link", str(link), *FAST]
+    link = folder / profile
+    command = [sys.executable, "-m", "modemsim", "run", profile, "--link", str(link), *FAST]
     started = time.perf_counter()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, text=True)
     while not link.exists():
@@ -136,6 +139,33 @@ def at_figures(rounds: int) -> list[Figure]:
                              "goal 1000 ms", start_up)]  # fmt: skip
 
 
+def profile_figures(rounds: int) -> list[Figure]:
+    """AT round trip of every profile without echo, taken in turns, beside the fastest one."""
+    taken: dict[str, list[float]] = {name: [] for name in available()}
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
+        ports = {}
+        for name in taken:
+            process, ports[name], _ = start_module(Path(folder), name)
+            running.callback(process.wait, 10)
+            running.callback(process.terminate)
+        time.sleep(8)
+        for port in ports.values():
+            with serial.Serial(port, 115200, timeout=5) as host:
+                host.write(b"AT\rATE0\r")
+                host.read_until(b"OK\r\n")
+                host.read_until(b"OK\r\n")
+        for _ in range(5):
+            for name, port in ports.items():
+                taken[name].append(percentile(round_trips(port, rounds), 0.5))
+    typical = {name: min(medians) for name, medians in taken.items()}  # the round nothing else disturbed
+    fastest = min(typical.values())
+    return [
+        Figure(f"AT round trip of {name}", f"p50 {mine * 1e6:.0f} us", f"fastest profile {fastest * 1e6:.0f} us",
+               f"{mine / fastest:.2f}x, goal 1.2x", mine / fastest / 1.2)
+        for name, mine in typical.items()
+    ]  # fmt: skip
+
+
 def _bare_start() -> float:
     """Milliseconds an empty Python process takes."""
     taken = []
@@ -166,7 +196,12 @@ def module_figures() -> list[Figure]:
 def main() -> int:
     """Print the table; returns the exit code."""
     quick = "--quick" in sys.argv[1:]
-    figures = [*at_figures(300 if quick else 2000), *urc_figures(40 if quick else 200), *module_figures()]
+    figures = [
+        *at_figures(300 if quick else 2000),
+        *profile_figures(100 if quick else 500),
+        *urc_figures(40 if quick else 200),
+        *module_figures(),
+    ]
     table = Table("figure", "measured", "yardstick", "goal", "", title="modemsim benchmarks")
     missed = []
     for figure in figures:

@@ -283,3 +283,16 @@ def test_peers_are_values() -> None:
         endpoint.close()
 
     run(main(), virtual=True)
+
+
+@on_pair
+async def test_a_withdrawn_observation_is_told_to_the_peer(pair: Pair) -> None:
+    got: list[Message] = []
+    observation = pair.client.observe(pair.message(GET, "source"), pair.server.local, got.append)
+    await observation.response
+    withdrawn = pair.client.withdraw(observation)
+    assert not observation.active
+    await withdrawn.response
+    request = pair.source.pipes[-1].request
+    assert (request.opt.observe, request.token) == (1, observation.request.token)
+    assert got == []

@@ -39,6 +39,12 @@ class FakePlatform:
         self.store[endpoint].downlinks["1"] = downlink
         return downlink
 
+    def decode(self, payload: bytes) -> None:
+        return None
+
+    def command(self, endpoint: str, service_id: int, body: bytes) -> Downlink:
+        raise TypeError("the platform ct-iot has no service commands")
+
     def forget(self, endpoint: str) -> None:
         self.forgotten.append(endpoint)
         self.store[endpoint].observed = False
@@ -133,11 +139,20 @@ def test_platforms_devices_and_uplinks() -> None:
                 "objects": ["/1/0", "/19/0"],
                 "observed": True,
                 "last_heard": heard,
+                "power_saving": False,
             }
         ]
         answer = await client.get(f"{DEVICE}/uplinks")
         assert answer.json() == [
-            {"time": 12.5, "path": "/19/0/0", "payload_hex": "00454C4C4F", "type": "CON", "message_id": 4711}
+            {
+                "time": 12.5,
+                "path": "/19/0/0",
+                "payload_hex": "00454C4C4F",
+                "payload_base64": "AEVMTE8=",
+                "type": "CON",
+                "message_id": 4711,
+                "decoded": None,
+            }
         ]
 
     with_api(use)
@@ -166,7 +181,8 @@ def test_a_device_is_made_known_and_deleted() -> None:
 def test_downlinks() -> None:
     async def use(client: httpx.AsyncClient, simulation: FakeSimulation) -> None:
         answer = await client.post(f"{DEVICE}/downlinks", json={"payload_hex": "aabbcc"})
-        record = {"id": "1", "state": "queued", "payload_hex": "AABBCC", "reason": None}
+        record = {"id": "1", "state": "queued", "payload_hex": "AABBCC", "reason": None, "task_id": None,
+                  "response_hex": None}  # fmt: skip
         assert (answer.status_code, answer.json()) == (202, record)
         assert (await client.get(f"{DEVICE}/downlinks/1")).json() == record
         answer = await client.get(f"{DEVICE}/downlinks/2")
@@ -311,6 +327,7 @@ def test_the_description() -> None:
             "POST /api/v1/module/sim",
             "GET /api/v1/platforms",
             "GET /api/v1/platforms/{name}/devices",
+            "PATCH /api/v1/platforms/{name}/devices/{endpoint}",
             "GET /api/v1/platforms/{name}/devices/{endpoint}/uplinks",
             "POST /api/v1/platforms/{name}/devices/{endpoint}/downlinks",
             "GET /api/v1/platforms/{name}/devices/{endpoint}/downlinks/{id}",

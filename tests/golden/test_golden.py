@@ -21,6 +21,13 @@ WITH_MANY_SEEDS = (
     "sim7020/cloud_note_6_1_3.at",
     "sim7020/network_4_1.at",
     "sim7020/network_4_2.at",
+    "bc35/guide_3_2.at",
+    "bc35/bc95_field_log.at",
+    "ec800e/guide_4_1_3_1.at",
+    "ec800e/guide_4_1_3_2.at",
+    "ec800e/guide_4_1_4_1.at",
+    "ec800e/guide_4_1_4_2.at",
+    "ec800e/guide_6_1_start.at",
 )
 """The dialogues of the vendors' guides, which hosts follow to the letter."""
 

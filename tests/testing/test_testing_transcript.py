@@ -98,10 +98,7 @@ def test_a_file_without_power_on_wants_a_running_module() -> None:
         ("source: x", "t.at:5: the header key 'source' is given twice"),
         ("seed:", "t.at:5: the header key 'seed' has no value"),
         ("* platfrom send 00", "there is no action 'platfrom send 00'"),
-        (
-            "* platform sned 00",
-            "there is no action 'platform sned 00'; there are platform disable, platform down, ",
-        ),
+        ("* platform sned 00", "there is no action 'platform sned 00'; there are platform answer, "),
         ("* platform send 0", "cannot read the action 'platform send 0'; write 'platform send HEX'"),
         (
             "* wait",

@@ -1,0 +1,41 @@
+"""What commands of the Neul family need; each need refuses with its own named situation."""
+
+from __future__ import annotations
+
+from modemsim.at.result import Refusal
+from modemsim.commands import needs
+from modemsim.ue.enrolment import Switch
+from modemsim.ue.module import Ue
+from modemsim.ue.power import Power
+
+
+def radio_on(ue: Ue) -> None:
+    """The radio switched on (AT+CFUN=1)."""
+    if ue.access.functionality != 1:
+        raise Refusal("radio_off")
+
+
+def radio_off(ue: Ue) -> None:
+    """The radio switched off (AT+CFUN=0)."""
+    if ue.access.functionality != 0:
+        raise Refusal("radio_on")
+
+
+def usim_up(ue: Ue) -> None:
+    """A USIM that can be read, which takes a moment after the start and a radio that is on."""
+    if ue.state is Power.BOOTING:
+        raise Refusal("sim_busy")
+    radio_on(ue)
+    needs.usim(ue)
+
+
+def platform_service(ue: Ue) -> None:
+    """The platform service not switched off (AT+QREGSWT=2)."""
+    if ue.enrolment.switch is Switch.OFF:
+        raise Refusal("service_off")
+
+
+def bearer(ue: Ue) -> None:
+    """An IP address on the default bearer."""
+    if ue.radio.ip is None:
+        raise Refusal("no_bearer")
