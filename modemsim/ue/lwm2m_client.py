@@ -20,6 +20,9 @@ from modemsim.ue.service import Service
 if TYPE_CHECKING:
     from modemsim.ue.module import Ue
 
+SIGNAL_STRENGTH = (4, 0, 2)
+"""The resource that changes with the network (object 4, Radio Signal Strength)."""
+
 
 def make_client(
     ue: Ue,
@@ -124,7 +127,10 @@ def _device(ue: Ue) -> ObjectInstance:
             13: lambda: int(ue.calendar.now_utc().timestamp()),
             14: lambda: _utc_offset(ue.calendar.zone_quarters),
         },
-        on_execute={4: lambda arguments: ue.reboot_soon()},
+        on_execute={
+            4: lambda arguments: ue.reboot_soon(),
+            5: lambda arguments: ue.factory_reset_soon(),
+        },
     )
 
 

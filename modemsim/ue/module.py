@@ -29,7 +29,7 @@ from modemsim.ue.hosted_session import HostedSession
 from modemsim.ue.identity import Identity
 from modemsim.ue.language import Language
 from modemsim.ue.line_rate import LineRate
-from modemsim.ue.lwm2m_client import make_client, tuning
+from modemsim.ue.lwm2m_client import SIGNAL_STRENGTH, make_client, tuning
 from modemsim.ue.nvm import Nvm
 from modemsim.ue.pdp import PdpContexts
 from modemsim.ue.power import Power, PowerEvent, boot_noise, next_state
@@ -207,6 +207,7 @@ class Ue:
     def _network_changed(self) -> None:
         if self.cloud.client is not None:
             self.cloud.client.tuning = tuning(self.profile.lwm2m, self.network.coverage_level)
+            self.cloud.client.changed(SIGNAL_STRENGTH)
         signal = self.radio.signal()
         if self.state is Power.ON and signal.rssi_index != self._rssi_index:
             self._rssi_index = signal.rssi_index
@@ -311,6 +312,11 @@ class Ue:
     def reboot_soon(self) -> None:
         """Restart as the platform asked for, once it had its answer (object 3, Reboot)."""
         self.spawn(self._reboot())
+
+    def factory_reset_soon(self) -> None:
+        """Forget every stored setting and restart, as the platform asked for (object 3, Factory Reset)."""
+        self.settings.factory_reset()
+        self.reboot_soon()
 
     async def _reboot(self) -> None:
         await asyncio.sleep(self.timing.draw("reboot"))

@@ -10,7 +10,8 @@ from modemsim.coap.dtls.association import Ended, Timers
 from modemsim.coap.dtls.client import DtlsClientSocket, Security
 from modemsim.coap.dtls.engine import Credentials, Suite
 from modemsim.coap.endpoint import DatagramSocket
-from modemsim.lwm2m.client import UNSECURED, Client
+from modemsim.lwm2m.client import Client
+from modemsim.lwm2m.outcome import UNSECURED
 from modemsim.net import Address
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from interop_scene import KEY, SERVER, Scene
 from leshan_server import Process
 
-TLV, TEXT, OPAQUE, JSON, SENML_JSON = 11542, 0, 42, 11543, 110
+TLV, TEXT, OPAQUE, JSON, SENML_JSON, SENML_CBOR = 11542, 0, 42, 11543, 110, 112
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ async def _(scene: Scene) -> None:
     assert (await scene.register())["queue"] is True
 
 
-@case("109", "queue mode: awake after each message, asleep later", 'lwm2m.binding="UQ"')
+@case("109", "queue mode: reachable after each message", 'lwm2m.binding="UQ"')
 async def _(scene: Scene) -> None:
     await scene.register()
     await scene.leshan.event("awake", ep=scene.ep)
@@ -401,7 +401,7 @@ async def _(scene: Scene) -> None:
     await scene.register()
     assert await scene.code("read", "/3/0/0", ct=OPAQUE) == "406"
     assert await scene.code("read", "/3/0", ct=TEXT) == "406"
-    assert await scene.code("write", "/1/0/2", hex="05", ct=OPAQUE) == "415"
+    assert await scene.code("write", "/1/0/2", value=5, ct=SENML_CBOR) == "415"
     assert await scene.code("write", "/1/0/1", value=0, ct=TEXT) == "400"
 
 
@@ -414,7 +414,7 @@ async def _(scene: Scene) -> None:
     await scene.leshan.event("registered", ep=scene.ep)
 
 
-@case("binding", "binding written (1/0/7): told with an update")
+@case("binding", "binding written (1/0/7): told with an update", versions=("1.0",))
 async def _(scene: Scene) -> None:
     await scene.register()
     assert await scene.code("write", "/1/0/7", value="UQ", ct=TEXT) == "204"

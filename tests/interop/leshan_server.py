@@ -11,8 +11,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 HOME = Path(__file__).parent / "leshan"
 VERSION = "2.0.0-M18"
 PATIENCE = 25.0
@@ -34,14 +32,6 @@ def build() -> None:
     done = subprocess.run(["mvn", "-B", "-q", *goals], cwd=HOME, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Missing(f"Leshan could not be built: {done.stdout.strip().splitlines()[:1]}")
-
-
-def skip_without_leshan() -> None:
-    """Skip the test with a line that says what is missing."""
-    try:
-        build()
-    except Missing as problem:
-        pytest.skip(str(problem))  # a peer from Maven Central that needs Java
 
 
 def free_port() -> int:
@@ -68,8 +58,10 @@ class Process:
 
     def stop(self) -> None:
         assert self.child.stdin is not None
+        assert self.child.stdout is not None
         self.child.stdin.close()
         self.child.wait(10)
+        self.child.stdout.close()
 
 
 class Leshan:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from interop_cases import CASES, Case, run_case
-from leshan_server import Process, skip_without_leshan
+from leshan_server import Process
 
 from modemsim import clock
 
@@ -17,14 +15,6 @@ ENTRIES = [
     for index, case in enumerate(CASES)
     for version in case.versions
 ]
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[Process]:
-    skip_without_leshan()
-    process = Process()
-    yield process
-    process.stop()
 
 
 @pytest.mark.parametrize(("entry", "version"), ENTRIES)
