@@ -58,6 +58,10 @@ class Observation:
         self._withdraw: Callable[[], None] | None = None
         self.response.add_done_callback(_first_response_done(self))
 
+    def ends(self, end: Callable[[], None]) -> None:
+        """Replace what is done when the observation ends."""
+        self._end = end
+
     def cancel(self) -> None:
         """Forget the observation without a word: the next notification is answered with RST."""
         self.active = False
@@ -255,6 +259,16 @@ class Endpoint:
         reset = error.MessageError
         cancelled.sent(self._messages.send_message(message, lambda: cancelled.failed(reset())))
         return cancelled
+
+    def follow(self, observation: Observation, to: Address) -> None:
+        """Take the notifications of an observation from another address: its peer has moved."""
+        asked = observation.request
+        before, after = (asked.token, asked.remote), (asked.token, self.peer(to))
+        if self._observations.get(before) is observation:
+            del self._observations[before]
+            self._observations[after] = observation
+            asked.remote = after[1]
+            observation.ends(lambda: _drop(self._observations, after))
 
     def close(self) -> None:
         """Forget everything at once without a word to anybody, and close the socket.

@@ -194,8 +194,8 @@ class Ctm2msend(Command):
 
     name, source, group = "+CTM2MSEND", NOTE + "3.4", "aep"
     testable = False
-    needs = (enabled, ready)
-    errors = ("disabled", "not_registered", "not_observed", "too_long", "odd_hex", "not_hex")
+    needs = (enabled, ready, needs.no_update_running)
+    errors = ("disabled", "not_registered", "not_observed", "updating", "too_long", "odd_hex", "not_hex")
     write_reply = "+CTM2MSEND: {id}"
 
     data = Hex(max_bytes=512, min_bytes=1, empty="bad_value", odd="odd_hex", odd_first=True,

@@ -49,7 +49,10 @@ class Ncdpopen(Command):
 
 
 class Ncdpclose(Command):
-    """Disconnect from the platform: deregister; the state changes when the platform has answered."""
+    """Disconnect from the platform: deregister; the state changes when the platform has answered.
+
+    While a firmware update is on its way it is answered OK and nothing happens (source of an imitation).
+    """
 
     name, source, group = "+NCDPCLOSE", GUIDE + "2.3.2", "cloud"
     max_response = 5.0
@@ -58,7 +61,8 @@ class Ncdpclose(Command):
     errors = ("no_bearer", "login_in_progress", "not_logged_in", "no_session")
 
     def execute(self, ue: Ue) -> None:
-        ue.cloud.close()
+        if not ue.firmware.busy:
+            ue.cloud.close()
 
 
 class Nmgs(Command):
@@ -67,9 +71,10 @@ class Nmgs(Command):
     name, source, group = "+NMGS", GUIDE + "2.3.3", "cloud"
     max_response = 5.0
     testable = False
-    needs = (*_LINK, needs.no_login_running, needs.logged_in, needs.observed)
-    errors = (*_LINK_ERRORS, "too_long", "odd_hex", "empty", "length_mismatch", "login_in_progress",
-              "not_logged_in", "no_session", "not_observed", "not_permitted")  # fmt: skip
+    needs = (*_LINK, needs.no_login_running, needs.logged_in, needs.observed, needs.no_update_running)
+    errors = (*_LINK_ERRORS, "updating", "too_long", "odd_hex", "empty", "length_mismatch",
+              "login_in_progress", "not_logged_in", "no_session", "not_observed",
+              "not_permitted")  # fmt: skip
 
     length = Int(1, 1024, high="too_long", doc="bytes, not hex digits")
     data = Hex(max_bytes=1024, min_bytes=1, odd="odd_hex", odd_first=True, long="too_long", empty="empty",

@@ -13,9 +13,10 @@ from modemsim.at.command import Command, Need
 from modemsim.at.dialect import Dialect
 from modemsim.at.params import Address, Choice, Hex, Int, Text, Token
 from modemsim.at.result import Refusal
-from modemsim.commands import neul_needs
+from modemsim.commands import needs, neul_needs
 from modemsim.commands.neul import IMITATION, LOGS
 from modemsim.commands.settings import SettingCommand
+from modemsim.lwm2m.firmware import FirmwareEvent, FirmwareState
 from modemsim.ue.cloud import Cloud
 from modemsim.ue.downlinks import Delivery
 from modemsim.ue.enrolment import Switch
@@ -109,7 +110,15 @@ class Qlwevtind(ServiceSetting):
 class Uplink(Service):
     """Base of the commands that send host data as a notification of object 19/0/0."""
 
-    errors = ("service_off", "uplink_full", "uplink_busy", "no_bearer", "not_registered", "not_observed")
+    errors = (
+        "service_off",
+        "updating",
+        "uplink_full",
+        "uplink_busy",
+        "no_bearer",
+        "not_registered",
+        "not_observed",
+    )
 
     length = Int(1, 1024, doc="bytes, not hex digits")
     data = Hex(max_bytes=1024, min_bytes=1, doc="the bytes as hex digits")
@@ -123,6 +132,7 @@ class Uplink(Service):
 
     def send(self, ue: Ue, data: bytes, confirmable: bool, rai: int, sequence: int | None) -> None:
         """Send, or refuse; where the session is not ready a registration is started all the same."""
+        needs.no_update_running(ue)
         if ue.cloud.report_pending or ue.uplinks.holds(sequence):
             raise Refusal("uplink_busy")
         if ue.uplinks.pending >= ue.limit("uplink_queue"):
@@ -363,8 +373,21 @@ class Qlwfotaind(Service):
 
     def write(self, ue: Ue, type: int) -> None:
         if type > 1:
+            self._decide(ue, type)
+        elif ue.firmware.object.state is not FirmwareState.IDLE or ue.firmware.offer is not None:
             raise Refusal("no_update")
-        ue.settings.set("+QLWFOTAIND.type", type)
+        else:
+            ue.settings.set("+QLWFOTAIND.type", type)
+
+    def _decide(self, ue: Ue, type: int) -> None:
+        """Answer the question that stands: 2 and 3 about a download, 4 and 5 about an update."""
+        wanted = FirmwareEvent.BEGIN if type in (2, 3) else FirmwareEvent.EXECUTE
+        if ue.settings.get("+QLWFOTAIND.type") == 0 or ue.firmware.offer is not wanted:
+            raise Refusal("no_update")
+        if type in (2, 4):
+            ue.firmware.agree()
+        else:
+            ue.firmware.decline()
 
 
 class Qbootstrapholdoff(ServiceSetting):

@@ -89,14 +89,32 @@ class Cm2mclisend(Command):
 
     name, source, group = "+CM2MCLISEND", NOTE + "3 and 5", "iot"
     testable = False
-    needs = (registered, needs.observed)
-    errors = ("not_logged_in", "not_observed", "odd_hex", "too_long")
+    needs = (registered, needs.observed, needs.no_update_running)
+    errors = ("not_logged_in", "not_observed", "updating", "odd_hex", "too_long")
 
     data = Hex(max_bytes=512, min_bytes=1, odd="odd_hex", odd_first=True, long="too_long", quoted=True,
                doc="the bytes as hex digits")  # fmt: skip
 
     def write(self, ue: Ue, data: bytes) -> None:
         ue.cloud.send(data, confirmable=False, rai=release_assistance(ue))
+
+
+class Cm2mclifota(Command):
+    """Agree to the firmware update that the platform wants, or refuse it, as silence does."""
+
+    name, source, group = "+CM2MCLIFOTA", NOTE + "6.2", "iot"
+    testable = False
+    errors = ("no_update",)
+
+    agree = Int(0, 1, doc="1 download and update, 0 do not")
+
+    def write(self, ue: Ue, agree: int) -> None:
+        if ue.firmware.offer is None:
+            raise Refusal("no_update")
+        if agree:
+            ue.firmware.agree()
+        else:
+            ue.firmware.decline()
 
 
 class Cm2mclidel(Command):

@@ -68,3 +68,9 @@ def observed(ue: Ue) -> None:
     """A registration whose object 19/0/0 the platform observes."""
     if ue.cloud.state is not Cloud.OBSERVED:
         raise Refusal("not_observed")
+
+
+def no_update_running(ue: Ue) -> None:
+    """No firmware update on its way: data would disturb it."""
+    if ue.firmware.busy:
+        raise Refusal("updating")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Protocol
+from typing import Any
 
 from aiocoap import Message, error
-from aiocoap.numbers.codes import CHANGED, CREATED, DELETE, DELETED, POST
+from aiocoap.numbers.codes import CHANGED, CREATED, DELETE, DELETED, GET, POST
+from aiocoap.numbers.types import CON
 
 from modemsim.coap import blockwise
 from modemsim.coap.blockwise import BlockTransfers
@@ -16,6 +17,7 @@ from modemsim.coap.endpoint import Address, DatagramSocket, Endpoint, MessageEve
 from modemsim.lwm2m import content
 from modemsim.lwm2m.account import complete
 from modemsim.lwm2m.attributes import AttributeStore
+from modemsim.lwm2m.connection import Secured
 from modemsim.lwm2m.hosted import HostedRequests, ResourceValue, encode
 from modemsim.lwm2m.model import Path
 from modemsim.lwm2m.observations import Observations
@@ -27,16 +29,6 @@ from modemsim.lwm2m.tree import ObjectTree
 from modemsim.trace import Trace
 
 _REGISTRATION = ("rd",)
-
-
-class Secured(Protocol):
-    """What a client and its owner ask of a secured connection."""
-
-    def renew(self) -> None:
-        """Make a new session before the next datagram."""
-
-    def shutdown(self) -> None:
-        """Say goodbye to the server."""
 
 
 class Client:
@@ -260,6 +252,18 @@ class Client:
     def changed(self, path: Path) -> None:
         """Say that a value at or below a path changed: whoever observes it is told as its attributes ask."""
         self._observations.changed(path)
+
+    def observed_with(self, path: Path) -> tuple[bytes, int | None] | None:
+        """Token and Accept of the server's observation of exactly this path; None without one."""
+        return self._observations.request_of(path)
+
+    def resume(self, path: Path, token: bytes, accept: int | None) -> None:
+        """Go on with an observation of before a restart: tell the present value under its token."""
+        request: Any = Message(code=GET, uri_path=tuple(map(str, path)), observe=0)
+        request.opt.accept = accept
+        request.resumed = True
+        request.token, request.remote, request.mtype = token, self._endpoint.peer(self.server), CON
+        self._endpoint.request_received(request)
 
     # Inside
 

@@ -22,7 +22,7 @@ JSON_OLD = 1543
 SENML_JSON = 110
 """JSON of LwM2M 1.1 (RFC 8428)."""
 
-_TLV_FORMATS = (TLV, TLV_OLD)
+TLV_FORMATS = (TLV, TLV_OLD)
 _JSON_FORMATS = (JSON, JSON_OLD, SENML_JSON)
 
 
@@ -38,7 +38,7 @@ def choose(target: Target, accept: int | None, single: int) -> int:
         if not alone:
             return TLV
         return OPAQUE if opaque and single == TEXT else single
-    fits = accept in (*_TLV_FORMATS, *_JSON_FORMATS) or (
+    fits = accept in (*TLV_FORMATS, *_JSON_FORMATS) or (
         alone and (accept == TEXT or (accept == OPAQUE and opaque))
     )
     if not fits:
@@ -49,7 +49,7 @@ def choose(target: Target, accept: int | None, single: int) -> int:
 def render(target: Target, content_format: int) -> bytes:
     """The readable values behind a path in a format that `choose` gave."""
     resource = target.resource
-    if content_format in _TLV_FORMATS:
+    if content_format in TLV_FORMATS:
         return tlv.encode(_records(target))
     if content_format in _JSON_FORMATS:
         return json_formats.encode(target.path, _leaves(target), senml=content_format == SENML_JSON)
@@ -114,7 +114,7 @@ def parse_resource(
     if content_format in _JSON_FORMATS:
         base = (*instance.path, resource.id)
         return _from_json(instance, base, content_format, payload)[resource.id]
-    if content_format in _TLV_FORMATS:
+    if content_format in TLV_FORMATS:
         records = tlv.decode(payload)
         if len(records) != 1 or records[0].id != resource.id:
             raise ValueError("not the record of this resource")
@@ -135,7 +135,7 @@ def parse_instance(instance: ObjectInstance, content_format: int | None, payload
     """
     if content_format in _JSON_FORMATS:
         return _from_json(instance, instance.path, content_format, payload)
-    if content_format not in _TLV_FORMATS:
+    if content_format not in TLV_FORMATS:
         raise Refusal(Code.UNSUPPORTED_CONTENT_FORMAT)
     records = tlv.decode(payload)
     if len(records) == 1 and records[0].level is tlv.Level.OBJECT_INSTANCE:

@@ -100,8 +100,9 @@ class ObjectModel:
 class ObjectInstance:
     """An instance of an object: the resources it has, where their values come from, what writing them does.
 
-    A resource exists when it is in `values`, `on_write` or `on_execute`. A value may be a function, asked at
-    each read. Handlers get typed values; ValueError from one is answered 4.00, `Refusal` with its own code.
+    A resource exists when it is in `values`, `on_write`, `on_part` or `on_execute`. A value may be a
+    function, asked at each read. Handlers get typed values; ValueError from one is answered 4.00, `Refusal`
+    with its own code.
     """
 
     model: ObjectModel
@@ -109,6 +110,8 @@ class ObjectInstance:
     values: dict[int, Values | Callable[[], Values]] = field(default_factory=dict)
     on_write: dict[int, Callable[[Values], None]] = field(default_factory=dict)
     on_execute: dict[int, Callable[[bytes], None]] = field(default_factory=dict)
+    on_part: dict[int, Callable[[int, bytes, bool], None]] = field(default_factory=dict)
+    """Resources whose payload is taken as it comes in by Block1: offset, octets, whether more follow."""
     denied: frozenset[Operation] = frozenset()
     """Operations answered 4.01 Unauthorized."""
     raw: frozenset[int] = frozenset()
@@ -123,7 +126,7 @@ class ObjectInstance:
 
     def resources(self) -> list[Resource]:
         """The resources that exist here, in the order of their ids."""
-        present = {*self.values, *self.on_write, *self.on_execute}
+        present = {*self.values, *self.on_write, *self.on_part, *self.on_execute}
         return [resource for rid, resource in sorted(self.model.resources.items()) if rid in present]
 
     def read(self, resource_id: int) -> Values:
@@ -135,6 +138,8 @@ class ObjectInstance:
         """Hand a value to the resource's handler, or keep it; raises Refusal 4.05 if neither is possible."""
         if resource_id in self.on_write:
             self.on_write[resource_id](value)
+        elif resource_id in self.on_part:
+            self.on_part[resource_id](0, value if isinstance(value, bytes) else b"", False)
         elif callable(self.values.get(resource_id)):
             raise Refusal(Code.METHOD_NOT_ALLOWED)
         else:

@@ -140,8 +140,8 @@ EVENT_LOG = _model(
 LTE_FDD_BEARER = 6
 """Network Bearer LTE-FDD (OMA LwM2M 1.0.2, E.5): version 1.0 of the object has no number for NB-IoT."""
 
-IDLE, COAP_PULL_AND_PUSH = 0, 2
-"""Update State idle; Delivery Method both (OMA LwM2M 1.0.2, E.6)."""
+COAP_PULL_AND_PUSH = 2
+"""Delivery Method both (OMA LwM2M 1.0.2, E.6)."""
 
 
 PRE_SHARED_KEY, NO_SECURITY = 0, 3
@@ -171,38 +171,35 @@ def connectivity(values: Mapping[int, Source]) -> ObjectInstance:
     return ObjectInstance(CONNECTIVITY, 0, {0: LTE_FDD_BEARER, 1: {0: LTE_FDD_BEARER}, **values})
 
 
+def _refuse_write(*written: object) -> None:
+    """What a resource does with a package while nobody drives the update."""
+    raise Refusal(Code.METHOD_NOT_ALLOWED)
+
+
+def _refuse_update(arguments: bytes) -> None:
+    """What Update does in state 0."""
+    raise Refusal(Code.BAD_REQUEST)
+
+
 def firmware(
+    values: Mapping[int, Source] | None = None,
     *,
-    state: Callable[[], int] | None = None,
-    result: Callable[[], int] | None = None,
-    on_package: Callable[[bytes], None] | None = None,
-    on_package_uri: Callable[[str], None] | None = None,
-    on_update: Callable[[bytes], None] | None = None,
+    on_package: Callable[[int, bytes, bool], None] = _refuse_write,
+    on_package_uri: Callable[[Values], None] = _refuse_write,
+    on_update: Callable[[bytes], None] = _refuse_update,
 ) -> ObjectInstance:
-    """Object 5; what is not given stays idle: packages are refused with 4.05, Update with 4.00."""
+    """Object 5 with the resources given (ids of `FIRMWARE`), pull and push; the package comes in parts.
 
-    def package(value: Values) -> None:
-        if on_package is None or not isinstance(value, bytes):
-            raise Refusal(Code.METHOD_NOT_ALLOWED)
-        on_package(value)
-
-    def package_uri(value: Values) -> None:
-        if on_package_uri is None or not isinstance(value, str):
-            raise Refusal(Code.METHOD_NOT_ALLOWED)
-        on_package_uri(value)
-
-    def update(arguments: bytes) -> None:
-        if on_update is None:
-            raise Refusal(Code.BAD_REQUEST)
-        on_update(arguments)
-
+    Without handlers it is idle: packages are refused with 4.05, Update with 4.00.
+    """
     protocols: dict[int, Value] = {0: 0}
     return ObjectInstance(
         FIRMWARE,
         0,
-        {3: state or IDLE, 5: result or 0, 8: protocols, 9: COAP_PULL_AND_PUSH},
-        on_write={0: package, 1: package_uri},
-        on_execute={2: update},
+        {3: 0, 5: 0, 8: protocols, 9: COAP_PULL_AND_PUSH, **(values or {})},
+        on_write={1: on_package_uri},
+        on_execute={2: on_update},
+        on_part={0: on_package},
     )
 
 

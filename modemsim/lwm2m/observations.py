@@ -79,6 +79,11 @@ class Observations:
     def __contains__(self, path: Path) -> bool:
         return path in self._observed
 
+    def request_of(self, path: Path) -> tuple[bytes, int | None] | None:
+        """Token and Accept of the request that began the observation of a path; None without one."""
+        observation = self._observed.get(path)
+        return None if observation is None else (observation.token, observation.pipe.request.opt.accept)
+
     def clear(self) -> None:
         """Forget everything without a word, as a new registration does."""
         for observation in self._observed.values():
@@ -126,7 +131,8 @@ class Observations:
         first.answers = getattr(answer, "answers", None)
         pipe.add_response(first, is_last=False)
         self._plan(observation)
-        self._publish("lwm2m.observed", path=target.path, active=True, cause="observe")
+        cause = "resume" if getattr(pipe.request, "resumed", False) else "observe"
+        self._publish("lwm2m.observed", path=target.path, active=True, cause=cause)
 
     def data_answer(self) -> Message:
         """The answer to an Observe (or its end) of the resource that carries the host's data."""

@@ -8,7 +8,7 @@ from typing import Any
 from aiocoap import Message
 from aiocoap.numbers.codes import Code
 
-from modemsim.coap.blockwise import BlockTransfers
+from modemsim.coap.blockwise import LARGEST_EXPONENT, BlockTransfers
 from modemsim.coap.endpoint import Address
 from modemsim.lwm2m import content
 from modemsim.lwm2m.attributes import AttributeStore
@@ -75,6 +75,8 @@ class DeviceManagement:
             if refused is None:
                 return
             response = refused
+        elif (taken := self._part(request)) is not None:
+            response = taken
         else:
             ended = self._observations.supersede(request, None)
             response = self._blocks.serve(request, lambda whole: self._answer(whole, ended))
@@ -121,6 +123,34 @@ class DeviceManagement:
         except Refusal as refusal:
             return Message(code=refusal.code)
         return None
+
+    def _part(self, request: Message) -> Message | None:
+        """The answer to a write, or a block of one, to a resource that is written in parts; else None."""
+        if (
+            request.code != Code.PUT
+            or request.opt.uri_query
+            or request.opt.content_format in content.TLV_FORMATS
+        ):
+            return None
+        try:
+            target = self._target(request, Operation.WRITE)
+        except Refusal:
+            return None
+        resource = target.resource
+        if resource is None or resource.id not in target.instances[0].on_part:
+            return None
+        block1 = request.opt.block1
+        number, more, exponent = (0, False, 0) if block1 is None else block1
+        try:
+            if exponent > LARGEST_EXPONENT or (more and len(request.payload) != 1 << exponent + 4):
+                raise Refusal(Code.BAD_REQUEST)
+            target.instances[0].on_part[resource.id](number << exponent + 4, request.payload, bool(more))
+        except Refusal as refusal:
+            return Message(code=refusal.code)
+        response: Any = Message(code=Code.CONTINUE if more else Code.CHANGED)
+        if block1 is not None:
+            response.opt.block1 = block1
+        return response
 
     def _answer(self, request: Message, ended: bool) -> Message:
         """The response to a whole request that begins no observation."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterable
 from functools import partial
 from types import EllipsisType
 from typing import ClassVar
@@ -26,6 +27,8 @@ from modemsim.platforms.session import Session
 from modemsim.platforms.site import RegistrationSite
 from modemsim.platforms.store import Address, Device, DeviceStore, Uplink
 from modemsim.platforms.style import PlatformStyle
+from modemsim.platforms.upgrade_run import UpgradeRuns
+from modemsim.platforms.upgrades import PackageSite, Upgrades, UpgradeTask
 from modemsim.trace import Trace
 
 _TOKEN_LENGTH = 8
@@ -76,6 +79,8 @@ class Platform:
         self._tuning = tuning
         self._registrar = Registrar(self, self.store, self.style, random.Random(stream.getrandbits(64)))
         self._queues: dict[str, DownlinkQueue] = {}
+        self.upgrades = Upgrades(self.style)
+        self._upgrade_runs = UpgradeRuns(self)
         self._downlinks = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._endpoint: Endpoint | None = None
@@ -95,7 +100,7 @@ class Platform:
         self._doors = self._open_doors()
         self._endpoint = Endpoint(
             self._doors,
-            RegistrationSite(self._registrar),
+            PackageSite(self.upgrades, RegistrationSite(self._registrar)),
             stream=self._stream,
             tuning=self._tuning,
             on_message=self._message_passed,
@@ -126,6 +131,7 @@ class Platform:
         """
         if self._endpoint is None:
             return
+        self._upgrade_runs.stop()
         self._endpoint.close()
         self._endpoint = self._doors = None
         for task in self._tasks:
@@ -226,6 +232,23 @@ class Platform:
         """
         self._registrar.refuse(endpoint, code)
 
+    @property
+    def coap(self) -> Endpoint | None:
+        """The endpoint; None while the platform is stopped."""
+        return self._endpoint
+
+    def upgrade(
+        self, name: str, package_id: str, endpoints: Iterable[str], *, retries: int = 0
+    ) -> UpgradeTask:
+        """Make a firmware upgrade task, which starts when its devices are heard; raises UploadRefused."""
+        task = self.upgrades.create(name, package_id, endpoints, retries=retries)
+        self.emit("upgrade_task", id=task.id, name=name, package=task.package.name)
+        return task
+
+    def cancel_upgrade(self, task_id: str) -> None:
+        """Cancel what is not over of an upgrade task; raises KeyError for an unknown one."""
+        self._upgrade_runs.cancel(task_id)
+
     def disable(self, endpoint: str, seconds: int) -> None:
         """Send a registered device away for so long (object 1, Disable Timeout and Disable).
 
@@ -284,9 +307,11 @@ class Platform:
         """A device gave a sign of life."""
         session.device.last_heard = asyncio.get_running_loop().time()
         session.queue.heard(queue_mode=session.device.queue_mode or session.device.power_saving)
+        self._upgrade_runs.heard(session.device)
 
     def observe_soon(self, session: Session) -> None:
         """Observe a device that has just registered."""
+        self._upgrade_runs.registered(session.device)
         if self.observes:
             session.after(self.style.observe_delay, lambda: self._observe(session))
 
@@ -396,6 +421,7 @@ class Platform:
         )
 
     def _removed(self, device: Device) -> None:
+        self._upgrade_runs.forget(device)
         session = self._registrar.session_of(device)
         if session is not None:
             self._registrar.end(session, "removed")

@@ -34,6 +34,16 @@ class PlatformStyle:
     """Whether payloads are those of `aep_codec`, so that commands have task ids and responses."""
     attempts: int = 2
     queue_window: float = 2.0
+    signed_packages: bool = True
+    """Whether firmware packages are signed zip files of a product; else plain files with their MD5."""
+    public: tuple[str, int] = ("127.0.0.1", 5683)
+    """Where devices find the platform: the address in the URIs of packages."""
+    upgrade_delay: float = 1.0
+    """Seconds from the sign of life of a device to the first question of an upgrade task."""
+    upgrade_stall: float = 300.0
+    """Seconds without a block or a state after which a download is asked for its state, then given up."""
+    upgrade_limit: float = 3600.0
+    """Seconds an update may take from Execute to the next registration."""
 
 
 CT_IOT = PlatformStyle(
@@ -41,6 +51,7 @@ CT_IOT = PlatformStyle(
     title="China Telecom IoT platform (OceanConnect lineage)",
     source="BC260Y CT guide 1.1, 2.3.3 and 4.1",
     auto_reply=bytes.fromhex("AAAA0000"),
+    public=("180.101.147.115", 5683),
 )
 
 AEP = PlatformStyle(
@@ -49,4 +60,6 @@ AEP = PlatformStyle(
     source="BC260Y CT guide 1.1, 4.2; answer to an unknown endpoint name: SIM7020 AEP note 1.01, 3.2 (10)",
     unknown_device=Code.BAD_REQUEST,
     service_codec=True,
+    signed_packages=False,
+    public=("221.229.214.202", 5683),
 )

@@ -12,6 +12,7 @@ from modemsim.timing import parse_duration
 if TYPE_CHECKING:
     from modemsim.platforms.downlinks import Downlink
     from modemsim.platforms.questions import Question
+    from modemsim.platforms.upgrades import UpgradeTask
     from modemsim.simulation import Simulation
 
 LOOK_STEP = 0.05
@@ -29,6 +30,8 @@ class Stage:
     simulation: Simulation
     downlink: Downlink | None = None
     question: Question | None = None
+    upgrade: UpgradeTask | None = None
+    """The upgrade task made last."""
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,10 @@ class Inbox:
             return Line(self._partial_at, PROMPT)
         return None
 
+    def put_back(self, line: Line) -> None:
+        """Let a line that was taken be the next one again."""
+        self._lines.appendleft(line)
+
     def unfinished(self) -> str:
         """What arrived of a line that has not ended, except the beginning of an echo."""
         text = printable(self._partial)

@@ -124,6 +124,8 @@ class Player:
             await self._quiet(step)
         elif step.kind is Kind.ACTION:
             await self._act(step)
+        elif step.kind is Kind.MODULE_MANY:
+            await self._repeated(step)
         else:
             await self._expect(steps)
 
@@ -185,6 +187,15 @@ class Player:
             self._record("module", line.text, step, line.instant)
             self._since = line.instant
             self._close(line)
+
+    async def _repeated(self, step: Step) -> None:
+        """Any number of lines of one form: up to the first of another form, or a window without any."""
+        while (line := await self._next_line(None, partial(self._deadline, step, self._since))) is not None:
+            if self._matching(line, [step]) is None:
+                self._inbox.put_back(line)
+                return
+            self._record("module", line.text, step, line.instant)
+            self._since = line.instant
 
     def _matching(self, line: Line, steps: list[Step]) -> Step | None:
         for step in steps:

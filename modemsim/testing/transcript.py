@@ -16,6 +16,7 @@ The format:
 | `>>` | raw bytes of the host, with `\\r`, `\\n`, `\\t`, `\\\\` and `\\x1a` escapes, no CR added |
 | `<` | the next line of the module that is not blank, exact, with captures; `< >` is the data prompt |
 | `<|` | like `<`, but neighbouring `<|` lines come in any order |
+| `<*` | any number of such lines, none included; a capture keeps its last value |
 | `!` | quiet: nothing may arrive for the window |
 | `*` | an action or a check (`modemsim.testing.actions`) |
 
@@ -53,6 +54,7 @@ class Kind(StrEnum):
     RAW = ">>"
     MODULE = "<"
     MODULE_ANY = "<|"
+    MODULE_MANY = "<*"
     QUIET = "!"
     ACTION = "*"
 
@@ -105,7 +107,7 @@ class Transcript:
         return False
 
 
-_MARKS = re.compile(r"(>>|>|<\||<|!|\*)(?: (.*))?")
+_MARKS = re.compile(r"(>>|>|<\||<\*|<|!|\*)(?: (.*))?")
 _HEADER = re.compile(r"([a-z]+):\s*(.*)")
 _WINDOW = re.compile(r"^(.*?)(?:\s{2,}|^)@ (\S+)$")
 _ESCAPE = re.compile(rb"\\(x[0-9A-Fa-f]{2}|.|$)", re.DOTALL)
@@ -117,7 +119,7 @@ _TYPES = {
     "ip": r"\d{1,3}(?:\.\d{1,3}){3}",
     "text": r".+?",
 }
-_MODULE_KINDS = (Kind.MODULE, Kind.MODULE_ANY)
+_MODULE_KINDS = (Kind.MODULE, Kind.MODULE_ANY, Kind.MODULE_MANY)
 
 
 @dataclass

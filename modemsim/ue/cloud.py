@@ -417,7 +417,7 @@ class CloudSession:
             self._retried = 0
 
     def _on_observed(self, path: tuple[int, ...], active: bool, cause: str) -> None:
-        if cause == "rst":
+        if cause in ("rst", "resume"):
             return
         if path != DATA_PATH:
             kind = "observed" if active else "unobserved"

@@ -112,7 +112,7 @@ def standard_objects(ue: Ue, server: Address, *, secured: bool = False) -> list[
         objects.server(),
         _device(ue),
         _connectivity(ue),
-        objects.firmware(),
+        ue.firmware.object.instance() if ue.firmware.supported else objects.firmware(),
     ]
 
 

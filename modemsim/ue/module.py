@@ -25,6 +25,7 @@ from modemsim.ue.access import Access, registration_fields
 from modemsim.ue.cloud import CloudSession
 from modemsim.ue.downlinks import Delivery, Downlinks
 from modemsim.ue.enrolment import Enrolment
+from modemsim.ue.firmware import Firmware
 from modemsim.ue.hosted_session import HostedSession
 from modemsim.ue.identity import Identity
 from modemsim.ue.language import Language
@@ -147,6 +148,7 @@ class Ue:
             self.settings.get(profile.cloud.delivery) if profile.cloud.delivery else Delivery.DIRECT
         )
         self.enrolment = Enrolment(self, profile.cloud)
+        self.firmware = Firmware(self)
         self.uplinks = Uplinks(self)
         self.line_rate = LineRate(self)
         self.air_time = AirTime()
@@ -182,7 +184,8 @@ class Ue:
         if ip is not None:
             self.access.bearer_up()
             self.cloud.address_changed(ip)
-            self.enrolment.bearer_up()
+            if not self.firmware.bearer_up():
+                self.enrolment.bearer_up()
         else:
             self.cloud.address_lost()
             if self.quirk("report_fails_with_bearer"):
@@ -220,7 +223,10 @@ class Ue:
 
     def _print_urc(self, line: str, in_command: bool = False) -> None:
         """A line nobody asked for; without a rate learnt from the host there is no way to send it."""
-        if self._autobaud and not self.terminal.heard:
+        if self.firmware.in_boot_loader:
+            self.serial.send(frame(self.terminal.fit(line)))
+            self.trace.emit("at", "urc", line=line)
+        elif self._autobaud and not self.terminal.heard:
             self.trace.emit("at", "no_rate", lost=line)
         else:
             self.terminal.urc(line, in_command=in_command)
@@ -287,13 +293,25 @@ class Ue:
         assert self.radio.ip is not None
         endpoint = name or self.identity.imei
         seconds = self.lifetime if lifetime is None else lifetime
+        self.firmware.session_opened()
         self.cloud.open(
-            lambda hear: make_client(self, server, endpoint, seconds, hear, service, protection, binding),
+            lambda hear: make_client(
+                self, server, endpoint, seconds, self._both(hear), service, protection, binding
+            ),
             server,
             self.radio.ip,
             service,
             retries,
         )
+
+    def _both(self, hear: Callable[..., None]) -> Callable[..., None]:
+        """Let the firmware update hear of the client what the cloud session hears."""
+
+        def told(event: str, **values: Any) -> None:
+            hear(event, **values)
+            self.firmware.heard(event, **values)
+
+        return told
 
     async def resolve(self, host: str) -> str | None:
         """The address a host name stands for; an address stands for itself; None when nobody knows it."""
@@ -401,9 +419,13 @@ class Ue:
         self.serial.powered = True
         self._early = bytearray()
         self.serial.receiver = self._keep_early
+        self.firmware.power_up()
 
     async def _boot(self) -> None:
-        """Run the boot chain of the profile."""
+        """Run the boot chain of the profile, after the boot loader if there is firmware to install."""
+        if await self.firmware.boot():
+            self._early.clear()
+            self._boot_cause = "firmware"
         await self._steps(self.profile.boot.sequence)
         self.state = next_state(self.state, PowerEvent.BOOTED) or self.state
         self.trace.emit("power", "booted")
@@ -438,6 +460,8 @@ class Ue:
         self.ready |= step.ready
         if step.line is not None:
             self._print_boot_line(step.line)
+        if step.action == "firmware_result":
+            self.firmware.tell_result()
         if step.action == "radio_on":
             self.access.start()
 

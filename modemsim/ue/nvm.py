@@ -28,6 +28,11 @@ class Nvm:
             self._prepare(self._file)
             self._sections = self._load(self._file)
 
+    @property
+    def folder(self) -> Path | None:
+        """Where it is kept; None: in memory only."""
+        return self._file.parent if self._file else None
+
     def section(self, name: str) -> dict[str, Any]:
         """A copy of one section; empty when nothing was stored."""
         return dict(self._sections.get(name, {}))

@@ -112,6 +112,10 @@ class Terminal:
         if self._port is not None:
             self._port.urc(line, in_command)
 
+    def fit(self, line: str) -> str:
+        """A line as this module spells it."""
+        return self._parts.dialect.fit(line)
+
     async def drained(self) -> None:
         """Until the last byte sent has left the module."""
         while (idle_at := self._parts.uart.idle_at()) > asyncio.get_running_loop().time():

@@ -15,6 +15,9 @@ MANY_SEEDS = range(20)
 WITH_MANY_SEEDS = (
     "bc260y/guide_4_1_2.at",
     "bc260y/guide_4_2_2.at",
+    "bc260y/guide_5_1_6_2.at",
+    "bc260y/guide_5_2_5.at",
+    "sim7020/cloud_note_6_2.at",
     "sim7020/aep_note_3.at",
     "sim7020/aep_note_5.at",
     "sim7020/cloud_note_5.at",

@@ -200,9 +200,8 @@ def test_registration_links() -> None:
 def test_firmware_with_handlers() -> None:
     got: list[Any] = []
     firmware = objects.firmware(
-        state=lambda: 1,
-        result=lambda: 8,
-        on_package=got.append,
+        {3: lambda: 1, 5: lambda: 8},
+        on_package=lambda *part: got.append(part),
         on_package_uri=got.append,
         on_update=got.append,
     )
@@ -210,7 +209,7 @@ def test_firmware_with_handlers() -> None:
     firmware.write(0, b"zip")
     firmware.write(1, "coap://h/p")
     firmware.on_execute[2](b"")
-    assert got == [b"zip", "coap://h/p", b""]
+    assert got == [(0, b"zip", False), "coap://h/p", b""]
 
 
 def test_a_single_resource_with_several_values_is_a_mistake() -> None:

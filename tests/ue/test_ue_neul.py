@@ -91,7 +91,7 @@ def test_uplinks_leave_as_captured_without_observe_option_and_registration_lists
             assert message.opt.uri_query[1:] == ("ep=863716049970731", "b=U", "lt=86400")
 
 
-def test_an_observed_firmware_state_is_reported_and_its_end_too() -> None:
+def test_an_observed_firmware_state_is_reported_and_its_end_is_not() -> None:
     async def work(bench: Bench) -> bytes:
         await registered(bench)
         platform = bench.simulation.platforms["ct-iot"]
@@ -106,7 +106,7 @@ def test_an_observed_firmware_state_is_reported_and_its_end_too() -> None:
         assert answer.opt.observe is None
         return heard + await bench.port.host_quiet(2.0)
 
-    assert on_bench(work, "bc35").split() == [b"+QLWEVTIND:5", b"+QLWEVTIND:9"]
+    assert on_bench(work, "bc35").split() == [b"+QLWEVTIND:5"]
 
 
 def test_a_session_in_vain_ends_like_an_unanswered_one() -> None:
