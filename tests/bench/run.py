@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import serial
-from bench_modules import measure_modules
+from bench_dtls import installed, measure_handshake, measure_request
+from bench_modules import SECURED, measure_modules
 from bench_urcs import measure_urc_error
 from rich.console import Console
 from rich.table import Table
@@ -193,6 +194,26 @@ def module_figures(count: int) -> list[Figure]:
     return figures
 
 
+def dtls_figures(rounds: int, modules: int) -> list[Figure]:
+    """Encryption for each library that is installed, beside plain CoAP and modules that register plainly."""
+    plain = measure_request(None, rounds)
+    figures = []
+    for backend in installed():
+        request = measure_request(backend, rounds)
+        figures += [
+            Figure(f"DTLS handshake, {backend}", f"{measure_handshake(backend, rounds // 5) * 1e3:.2f} ms",
+                   "CPU of both ends", ""),
+            Figure(f"coaps request, {backend}", f"{request * 1e6:.0f} us", f"plain coap {plain * 1e6:.0f} us",
+                   f"{request / plain:.2f}x"),
+        ]  # fmt: skip
+    each, seconds = measure_modules(SECURED, modules)
+    bare, bare_seconds = measure_modules("bc260y", modules)
+    return [*figures, Figure(f"{modules} modules over coaps, each", f"{each / 1024:.0f} KiB",
+                             f"over coap {bare / 1024:.0f} KiB", ""),
+            Figure(f"{modules} modules registered over coaps", f"{seconds:.1f} s",
+                   f"over coap {bare_seconds:.1f} s", "virtual time")]  # fmt: skip
+
+
 def main() -> int:
     """Print the table; returns the exit code."""
     quick = "--quick" in sys.argv[1:]
@@ -201,6 +222,7 @@ def main() -> int:
         *profile_figures(100 if quick else 500),
         *urc_figures(40 if quick else 200),
         *module_figures(50 if quick else 100),
+        *dtls_figures(200 if quick else 1000, 100 if quick else 500),
     ]
     table = Table("figure", "measured", "yardstick", "goal", "", title="modemsim benchmarks")
     missed = []
