@@ -114,6 +114,7 @@ class Ue:
         )
         self.access = Access(self.radio, network, self.settings, self.timing, self.spawn, profile.access)
         self.bearer = Bearer(self.radio, routes, self.timing, trace)
+        self.bearer.nat_timeout = lambda: network.nat_timeout
         self.raw_coap = RawCoap(self.bearer, self.publish)
         self.pdp = PdpContexts(self.radio, self.settings, self.timing, self.publish)
         self.ip = IpServices(self)
