@@ -21,6 +21,7 @@ from pathlib import Path
 
 import serial
 from bench_dtls import installed, measure_handshake, measure_request
+from bench_ip import measure_mqtt, measure_tcp, measure_udp
 from bench_modules import SECURED, measure_modules
 from bench_urcs import measure_urc_error
 from rich.console import Console
@@ -184,6 +185,17 @@ def urc_figures(rounds: int) -> list[Figure]:
                    "real time", "goal p99 5 ms", p99 / 0.005)]  # fmt: skip
 
 
+def ip_figures(rounds: int) -> list[Figure]:
+    """Traffic through AT commands beside the same traffic by a bare socket; no goal, each for its own sake."""
+    figures = []
+    for what, unit, measure in (("UDP round trips", "/s", measure_udp), ("TCP echo", " MB/s", measure_tcp),
+                                ("MQTT QoS 1 messages", "/s", measure_mqtt)):  # fmt: skip
+        ours, bare = measure(rounds)
+        figures.append(Figure(f"{what} through AT", f"{ours:.4g}{unit}", f"bare {bare:.4g}{unit}",
+                              f"{ours / bare:.2f}x"))  # fmt: skip
+    return figures
+
+
 def module_figures(count: int) -> list[Figure]:
     """Memory of an idle registered module and time to register many, for every profile."""
     figures = []
@@ -221,6 +233,7 @@ def main() -> int:
         *at_figures(300 if quick else 2000),
         *profile_figures(100 if quick else 500),
         *urc_figures(40 if quick else 200),
+        *ip_figures(300 if quick else 2000),
         *module_figures(50 if quick else 100),
         *dtls_figures(200 if quick else 1000, 100 if quick else 500),
     ]

@@ -221,6 +221,7 @@ def test_the_network() -> None:
             "latency": [1.2, 1.2, 1.2],
             "outage": True,
             "congested": False,
+            "nat_timeout": None,
             "plmn": "46011",
             "tac": 0x33C2,
             "cell_id": 0x022FE6CF,
