@@ -1,6 +1,6 @@
 """Named delays: a profile's table turned into seconds, each name from its own seeded stream.
 
-A delay that is added never shifts another one, because every name owns `random.Random(f"{seed}/{name}")`.
+A delay that is added never shifts another one: the n-th value of a name depends on seed, name and n alone.
 Protocol timers (CoAP ACK_TIMEOUT, T3324 ...) are values of their standards and do not belong here.
 """
 
@@ -66,12 +66,17 @@ class Delay:
         return stream.triangular(self.low, self.high, self.mode)
 
 
+_DICE = random.Random()
+"""Seeded anew for each draw: a generator for each name of each module would take 2.5 KiB apiece."""
+
+
 class Timing:
     """The delays of one running module: `draw("attach")` gives the next value of that name's stream."""
 
     def __init__(self, delays: Mapping[str, Delay], seed: int | str = 0) -> None:
         self._delays = dict(delays)
         self._seed = seed
+        self._drawn: dict[str, int] = {}
         self._streams: dict[str, random.Random] = {}
 
     def __contains__(self, name: str) -> bool:
@@ -82,7 +87,7 @@ class Timing:
         return self._delays[name]
 
     def stream(self, name: str) -> random.Random:
-        """The seeded random stream that belongs to `name` (also for draws that are not delays)."""
+        """A seeded random stream for draws that are not delays: message ids, loss, addresses."""
         if name not in self._streams:
             self._streams[name] = random.Random(f"{self._seed}/{name}")
         return self._streams[name]
@@ -90,4 +95,9 @@ class Timing:
     def draw(self, name: str) -> float:
         """The next delay of that name, in seconds; raises KeyError for an unknown name."""
         delay = self._delays[name]
-        return delay.low if delay.low == delay.high else delay.draw(self.stream(name))
+        if delay.low == delay.high:
+            return delay.low
+        count = self._drawn.get(name, 0)
+        self._drawn[name] = count + 1
+        _DICE.seed(f"{self._seed}/{name}/{count}")
+        return delay.draw(_DICE)

@@ -1,18 +1,11 @@
-"""A module type as data: TOML, `extends` and `--set` make one validated, frozen profile, with precise errors.
-
-Everything a manual prints as a value lives here: identity, spelling, error numbers, delays, limits, the list
-of commands. What a command means is code (`modemsim.commands`).
-"""
+"""The tables of a profile: every value a manual prints, frozen, closed, each with source and provenance."""
 
 from __future__ import annotations
 
-import difflib
-import tomllib
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from modemsim.timing import Delay
 
@@ -21,11 +14,7 @@ SaveClass = Literal["ram", "sleep", "nvm", "reboot", "profile"]
 """Where a setting lives: RAM; kept over deep sleep; NVM; NVM, effective after a restart; NVM by AT&W."""
 
 
-class ProfileError(ValueError):
-    """A profile cannot be used; the message names file and key and says what was meant."""
-
-
-class _Table(BaseModel):
+class Table(BaseModel):
     """A table of a profile: frozen, closed, with the source it was taken from."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -34,7 +23,7 @@ class _Table(BaseModel):
     provenance: Provenance | None = None
 
 
-class Identity(_Table):
+class Identity(Table):
     """What the module says it is, and the subscriber identity it ships with in the simulator."""
 
     manufacturer: str
@@ -50,7 +39,7 @@ class Identity(_Table):
     """The lines of ATI, with {manufacturer}, {model} and {revision}."""
 
 
-class Serial(_Table):
+class Serial(Table):
     """The UART: factory rate in baud, buffer in bytes; without pacing bytes take no time."""
 
     baud: int
@@ -60,7 +49,7 @@ class Serial(_Table):
     """Setting with the rate in force after a start."""
 
 
-class DialectTable(_Table):
+class DialectTable(Table):
     """How the module spells its side of the dialogue; the fields are those of `modemsim.at` `Dialect`."""
 
     chain: Literal["one_ok", "ok_each"] = "one_ok"
@@ -87,20 +76,20 @@ def _delay(value: object) -> object:
     return value if isinstance(value, Mapping) and "range" in value else {"range": value}
 
 
-class DelaySpec(_Table):
+class DelaySpec(Table):
     """One named delay with the evidence for it."""
 
     range: Annotated[Delay, BeforeValidator(Delay.parse)]
 
 
-class Setting(_Table):
+class Setting(Table):
     """A value the host can change: factory default and saving class."""
 
     default: Any
     save: SaveClass = "ram"
 
 
-class ErrorNumbers(_Table):
+class ErrorNumbers(Table):
     """What a group of commands answers in a named situation: a number, or "ERROR" whatever +CMEE says."""
 
     prefix: str = "+CME ERROR: "
@@ -110,7 +99,7 @@ class ErrorNumbers(_Table):
     numbers: dict[str, int | Literal["ERROR"]] = {}
 
 
-class Errors(_Table):
+class Errors(Table):
     """Error groups (at least "general") and the wordings of +CMEE=2 that differ from 3GPP TS 27.007."""
 
     groups: dict[str, ErrorNumbers]
@@ -123,7 +112,7 @@ class Errors(_Table):
         return self
 
 
-class BootStep(_Table):
+class BootStep(Table):
     """One line of the boot chain: printed `after` its delay, counted from the step before.
 
     {cause} in the line is the profile's word (words.boot_cause) for why the module started. `noise`: at most
@@ -141,7 +130,7 @@ class BootStep(_Table):
     """What is ready from here on, as a bit of the sum that AT+QINISTAT tells."""
 
 
-class Boot(_Table):
+class Boot(Table):
     """The boot chain; `early_input`: what comes before the module takes commands waits, or is lost."""
 
     sequence: tuple[BootStep, ...]
@@ -150,7 +139,7 @@ class Boot(_Table):
     early_input: Literal["wait", "lost"] = "wait"
 
 
-class Urc(_Table):
+class Urc(Table):
     """One unsolicited line: which event causes it, under which condition, how it is spelled."""
 
     on: str
@@ -174,7 +163,7 @@ class Urc(_Table):
         return self
 
 
-class RadioTable(_Table):
+class RadioTable(Table):
     """The module's radio: access technology as AT+CEREG shows it, and the cell a recording was made in."""
 
     act: int = 9
@@ -184,7 +173,7 @@ class RadioTable(_Table):
     """Values of the simulated network (see `Network.patch`) in a run of this module alone."""
 
 
-class UrcOutput(_Table):
+class UrcOutput(Table):
     """Settings that decide whether unsolicited lines reach the serial line; keys of [settings]."""
 
     port: str | None = None
@@ -194,7 +183,7 @@ class UrcOutput(_Table):
     """While this one is not 0, lines are kept back."""
 
 
-class CommandEntry(_Table):
+class CommandEntry(Table):
     """What this module changes of a command's declaration; an empty table means exactly as declared."""
 
     forms: tuple[Literal["test", "read", "write", "execute"], ...] | None = None
@@ -207,7 +196,7 @@ class CommandEntry(_Table):
     group: str | None = None
 
 
-class Lwm2m(_Table):
+class Lwm2m(Table):
     """How the module's LwM2M client registers and retransmits; times in seconds."""
 
     version: str = "1.0"
@@ -234,7 +223,7 @@ class Lwm2m(_Table):
     """Confirmable messages that may wait for their acknowledgement at the same time (RFC 7252 4.7)."""
 
 
-class AccessTable(_Table):
+class AccessTable(Table):
     """Which settings steer the search for a network, and the number of the default bearer."""
 
     bands: str | None = "+QBAND.bands"
@@ -250,7 +239,7 @@ class AccessTable(_Table):
     """Setting with the only channel (EARFCN) that is used, -1 for any; else any."""
 
 
-class CloudTable(_Table):
+class CloudTable(Table):
     """Which settings steer the session with the platform; without one the default holds."""
 
     delivery: str | None = None
@@ -269,7 +258,7 @@ class CloudTable(_Table):
     """Setting with the binding mode (1: U, 2: UQ); else that of [lwm2m]."""
 
 
-class FirmwareTable(_Table):
+class FirmwareTable(Table):
     """How the module updates its firmware over object 5; times in seconds."""
 
     schemes: tuple[Literal["coap", "coaps"], ...] = ("coap",)
@@ -298,7 +287,7 @@ class FirmwareTable(_Table):
     """Command family in whose sessions the host decides about a download within timing.fota_consent."""
 
 
-class Profile(_Table):
+class Profile(Table):
     """One module type and firmware revision, complete and checked."""
 
     schema_version: Literal[1] = Field(alias="schema")
@@ -328,155 +317,3 @@ class Profile(_Table):
     def delays(self) -> dict[str, Delay]:
         """The [timing] table as distributions."""
         return {name: spec.range for name, spec in self.timing.items()}
-
-
-def folder() -> Path:
-    """Where the shipped profiles are: in the wheel, or beside the package in a checkout."""
-    inside = Path(__file__).parent / "profiles"
-    return inside if inside.is_dir() else Path(__file__).parent.parent / "profiles"
-
-
-def available() -> list[str]:
-    """Names of the shipped profiles, sorted."""
-    return sorted(path.stem for path in folder().glob("*.toml"))
-
-
-def load(name_or_path: str, overrides: Iterable[str] = ()) -> Profile:
-    """The profile of that name or file, with `--set` overrides ("timing.command=0s"); raises ProfileError."""
-    path = _locate(name_or_path)
-    data = _read(path)
-    for override in overrides:
-        _override(data, override)
-    data["commands"] = {name: entry for name, entry in data.get("commands", {}).items() if entry is not False}
-    try:
-        return Profile.model_validate(data)
-    except ValidationError as error:
-        raise ProfileError(_explain(path, error)) from None
-
-
-def _locate(name_or_path: str) -> Path:
-    if name_or_path.endswith(".toml"):
-        path = Path(name_or_path)
-        if not path.is_file():
-            raise ProfileError(f"there is no profile file {path}")
-        return path
-    path = folder() / f"{name_or_path}.toml"
-    if "/" in name_or_path or not path.is_file():
-        names = available()
-        near = difflib.get_close_matches(name_or_path, names, 1)
-        meant = f"; did you mean {near[0]}?" if near else ""
-        shipped = ", ".join(names)
-        raise ProfileError(f"there is no profile {name_or_path!r}{meant or ';'} shipped are {shipped}")
-    return path
-
-
-def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """The TOML of `path` laid over the profile it extends."""
-    if path in seen:
-        raise ProfileError(f"{path.name}: extends goes round in a circle")
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"{path.name}: not valid TOML: {error}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProfileError(f"{path.name}: cannot be read: {error}") from None
-    parent = data.pop("extends", None)
-    if parent is None:
-        return data
-    beside = path.parent / f"{parent}.toml"
-    return _merge(_read(beside if beside.is_file() else _locate(str(parent)), (*seen, path)), data)
-
-
-def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in top.items():
-        old = merged.get(key)
-        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
-
-
-def _override(data: dict[str, Any], text: str) -> None:
-    """Apply one KEY=VALUE; the value is read as TOML, or as text where it is none."""
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise ProfileError(f"--set {text}: write KEY=VALUE, for example timing.command=0s")
-    try:
-        parsed: Any = tomllib.loads(f"v = {value}")["v"]
-    except tomllib.TOMLDecodeError:
-        parsed = value
-    parts = _split_key(key)
-    _refuse_unknown(data, parts, text)
-    table = data
-    for part in parts[:-1]:
-        child = table.setdefault(part, {})
-        if not isinstance(child, dict):
-            raise ProfileError(f"--set {text}: {part} is a value, not a table")
-        table = child
-    table[parts[-1]] = parsed
-
-
-_OPEN_TABLES = ("timing", "limits", "settings", "quirks", "words", "commands")
-"""Tables whose keys are names of the module's own, so that only the profile knows which exist."""
-
-
-def _refuse_unknown(data: Mapping[str, Any], parts: list[str], text: str) -> None:
-    """A name that the profile does not have would change nothing and say nothing."""
-    if len(parts) < 2 or parts[0] not in _OPEN_TABLES:
-        return
-    known = data.get(parts[0], {})
-    if parts[1] not in known:
-        near = difflib.get_close_matches(parts[1], known, 1)
-        meant = f"; did you mean {near[0]}?" if near else ""
-        raise ProfileError(f"--set {text}: [{parts[0]}] has no {parts[1]}{meant}")
-
-
-def _split_key(key: str) -> list[str]:
-    """Dotted TOML key -> parts; setting keys such as settings."+CMEE.n".default may be quoted."""
-    parts, quoted, current = [], False, ""
-    for char in key:
-        if char == '"':
-            quoted = not quoted
-        elif char == "." and not quoted:
-            parts.append(current)
-            current = ""
-        else:
-            current += char
-    return [*parts, current]
-
-
-def _explain(path: Path, error: ValidationError) -> str:
-    """The first problem as one sentence with file and key."""
-    problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"]) or "the file"
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(problem["loc"][-1]), _keys_beside(problem["loc"]), 1)
-        message = "unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
-    elif problem["type"] == "missing":
-        message = "this key is missing"
-    else:
-        message = f"{message} (found {problem['input']!r})"
-    return f"{path.name}: {where}: {message}"
-
-
-def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
-    """Keys allowed where `location` points, for "did you mean"."""
-    tables: dict[str, type[_Table]] = {
-        "identity": Identity,
-        "serial": Serial,
-        "dialect": DialectTable,
-        "boot": BootStep if len(location) > 2 else Boot,
-        "lwm2m": Lwm2m,
-        "access": AccessTable,
-        "cloud": CloudTable,
-        "firmware": FirmwareTable,
-        "radio": RadioTable,
-        "urc_output": UrcOutput,
-        "settings": Setting,
-        "urcs": Urc,
-        "commands": CommandEntry,
-        "errors": ErrorNumbers if len(location) > 3 else Errors,
-        "timing": DelaySpec,
-    }
-    model = tables.get(str(location[0]), Profile) if len(location) > 1 else Profile
-    return [field.alias or name for name, field in model.model_fields.items()]

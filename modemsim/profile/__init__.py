@@ -1,0 +1,48 @@
+"""A module type as data: TOML, `extends` and `--set` make one validated, frozen profile, with precise errors.
+
+Everything a manual prints as a value lives in a profile: identity, spelling, error numbers, delays, limits,
+the list of commands. What a command means is code (`modemsim.commands`).
+"""
+
+from modemsim.profile.loader import ProfileError, available, folder, load
+from modemsim.profile.tables import (
+    AccessTable,
+    BootStep,
+    CloudTable,
+    CommandEntry,
+    DialectTable,
+    ErrorNumbers,
+    Errors,
+    FirmwareTable,
+    Identity,
+    Lwm2m,
+    Profile,
+    Provenance,
+    SaveClass,
+    Setting,
+    Urc,
+    UrcOutput,
+)
+
+__all__ = [
+    "AccessTable",
+    "BootStep",
+    "CloudTable",
+    "CommandEntry",
+    "DialectTable",
+    "ErrorNumbers",
+    "Errors",
+    "FirmwareTable",
+    "Identity",
+    "Lwm2m",
+    "Profile",
+    "ProfileError",
+    "Provenance",
+    "SaveClass",
+    "Setting",
+    "Urc",
+    "UrcOutput",
+    "available",
+    "folder",
+    "load",
+]
