@@ -40,6 +40,10 @@ FAMILIES = [
     Family("sim7020", ("AT+IPR=115200",),
            ('AT+CM2MCLINEW="180.101.147.115","5683","868334030088888",3000',), 'AT+CM2MCLISEND="31"',
            "AT+CM2MCLIFOTA=1", frozenset({4})),
+    Family("ec800e",
+           ('AT+QLWCFG="auto_ack",1', 'AT+QLWCONFIG=0,"221.229.214.202",5683,"868543060974334",86400,3,0'),
+           ("AT+QLWADDOBJ=19,0,1,0", "AT+QLWADDOBJ=19,1,1,0", "AT+QLWREG"), 'AT+QLWNOTIFY=19,0,0,2,1,"31",0,0',
+           None, frozenset({4}), "aep"),
 ]  # fmt: skip
 """BC35: the guide promises that a restart in any phase goes on up to FIRMWARE UPDATE OVER (table 2)."""
 
@@ -67,6 +71,19 @@ class Bench:
         await asyncio.sleep(2.0)
         return bytes(self.heard)
 
+    @property
+    def state(self) -> str:
+        """The state of the session, whoever keeps it."""
+        ue = self.simulation.ue
+        return str(ue.hosted.state if self.family.platform == "aep" else ue.cloud.state)
+
+    @property
+    def needs_session(self) -> bool:
+        """Whether the host has to open one now."""
+        idle = self.state not in ("registering", "registered", "observed", "deregistering")
+        ue = self.simulation.ue
+        return idle and ue.radio.ip is not None and ue.state == "on" and bool(self.family.open)
+
     async def start(self) -> None:
         """Boot, attach, register, and have a task made."""
         await self.simulation.start(self.port)
@@ -79,10 +96,9 @@ class Bench:
         """Wait until the module is attached and registered, by itself or by the host."""
         for _ in range(200):
             await asyncio.sleep(1)
-            ue = self.simulation.ue
-            if ue.cloud.state == "observed":
+            if self.state == "observed":
                 return
-            if ue.radio.ip is not None and not ue.cloud.registering and not ue.cloud.live:
+            if self.needs_session:
                 for line in self.family.open:
                     await self.say(line)
         raise AssertionError("the module does not register")
@@ -91,8 +107,9 @@ class Bench:
         """A task for this module."""
         ue = self.simulation.ue
         platform = self.simulation.platforms[self.family.platform]
-        assert ue.cloud.client is not None
-        name = ue.cloud.client.name
+        client = ue.cloud.client or ue.hosted.client
+        assert client is not None
+        name = client.name
         return upgrade_task(platform, name, self.family.profile, ue.identity.revision, SIZE, KINDS["good"])
 
     async def follow(self, upgrade: DeviceUpgrade, until: float) -> None:
@@ -102,8 +119,7 @@ class Bench:
             await asyncio.sleep(0.5)
             if self.family.agree and ue.firmware.offer is not None:
                 await self.say(self.family.agree)
-            idle = not ue.cloud.live and not ue.cloud.registering and not ue.cloud.closing
-            if ue.radio.ip is not None and idle and ue.state == "on" and self.family.open:
+            if self.needs_session:
                 for line in self.family.open:
                     await self.say(line)
 
