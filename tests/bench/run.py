@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import serial
+from bench_firmware import libcoap_server, platform_server
+from bench_firmware import measure as measure_download
 from bench_modules import measure_modules
 from bench_urcs import measure_urc_error
 from rich.console import Console
@@ -193,6 +195,22 @@ def module_figures(count: int) -> list[Figure]:
     return figures
 
 
+def firmware_figures(rounds: int) -> list[Figure]:
+    """Download rate of a 1 MiB package, from the built-in platform and from libcoap's server."""
+    figures = []
+    for where, server in (("the platform", platform_server), ("libcoap", libcoap_server)):
+        with server() as uri:
+            if uri is None:
+                figures.append(Figure(f"package from {where}", "libcoap is not installed"))
+                continue
+            mine, yard, other = measure_download(uri, rounds)
+        beside = "" if other is None else f", coap-client {other / 1e6:.1f}"
+        figures.append(Figure(f"1 MiB package from {where}", f"{mine / 1e6:.2f} MB/s",
+                              f"bare aiocoap {yard / 1e6:.2f}{beside} MB/s",
+                              f"{mine / yard:.2f}x, goal 0.8x", 0.8 * yard / mine))  # fmt: skip
+    return figures
+
+
 def main() -> int:
     """Print the table; returns the exit code."""
     quick = "--quick" in sys.argv[1:]
@@ -201,6 +219,7 @@ def main() -> int:
         *profile_figures(100 if quick else 500),
         *urc_figures(40 if quick else 200),
         *module_figures(50 if quick else 100),
+        *firmware_figures(3 if quick else 9),
     ]
     table = Table("figure", "measured", "yardstick", "goal", "", title="modemsim benchmarks")
     missed = []
