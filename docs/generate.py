@@ -17,6 +17,8 @@ from modemsim.at.command import CommandDoc
 from modemsim.at.result import ErrorTable
 from modemsim.commands.catalogue import catalogue
 from modemsim.faults import FAULTS
+from modemsim.lwm2m import firmware
+from modemsim.platforms import upgrades
 from modemsim.profile import Profile, available, load
 from modemsim.radio import emm, psm, rrc
 from modemsim.testing.actions import ACTIONS
@@ -30,6 +32,8 @@ MACHINES = {
     "PSM (network's view of sleep)": (psm.TRANSITIONS, "modemsim/radio/psm.py"),
     "Power": (power.TRANSITIONS, "modemsim/ue/power.py"),
     "Session with the platform": (cloud.TRANSITIONS, "modemsim/ue/cloud.py"),
+    "Firmware update (object 5)": (firmware.TRANSITIONS, "modemsim/lwm2m/firmware.py"),
+    "One device of an upgrade task": (upgrades.TRANSITIONS, "modemsim/platforms/upgrades.py"),
     "EMM (mobile network)": (emm.TRANSITIONS, "modemsim/radio/emm.py"),
     "RRC (signalling connection)": (rrc.TRANSITIONS, "modemsim/radio/rrc.py"),
 }

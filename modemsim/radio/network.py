@@ -53,6 +53,7 @@ class Network:
     `congested` turns attach attempts away for the time being; attached modules are not touched.
     `psm` and `edrx` grant power saving; `active_time` and `periodic_update` (seconds) replace what a module
     asks for. `keeps_downlinks`: what comes for a module in PSM waits for it instead of being lost.
+    `nat_timeout`: seconds without traffic after which the way back to a module is forgotten (None: never).
     """
 
     def __init__(self, *, start: datetime = DEFAULT_START, **values: Any) -> None:
@@ -61,6 +62,7 @@ class Network:
         self.latency: Delay | None = None
         self.outage = False
         self.congested = False
+        self.nat_timeout: float | None = None
         self.plmn = "46011"
         self.tac = 0x33C2
         self.cell_id = 0x022FE6CF
@@ -194,6 +196,12 @@ def _seconds(value: Any) -> float | None:
     return float(value)
 
 
+def _idle_time(value: Any) -> float | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value <= 0):
+        raise ValueError(f"{value!r} is not a number of seconds above zero")
+    return None if value is None else float(value)
+
+
 def _latency(value: Any) -> Delay | None:
     return value if value is None or isinstance(value, Delay) else Delay.parse(value)
 
@@ -216,6 +224,7 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "latency": _latency,
     "outage": _flag,
     "congested": _flag,
+    "nat_timeout": _idle_time,
     "plmn": _text(r"\d{5,6}", "a PLMN of 5 or 6 digits"),
     "tac": _between(0, 0xFFFF),
     "cell_id": _between(0, 0xFFFFFFF),
