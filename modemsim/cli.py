@@ -15,6 +15,7 @@ import typer
 
 from modemsim.cli_common import CliError
 from modemsim.cli_ctl import app as ctl_app
+from modemsim.cli_firmware import app as firmware_app
 
 STANDARD_ERROR = 2
 """The highest of the three standard descriptors (POSIX)."""
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(ctl_app, name="ctl")
+app.add_typer(firmware_app, name="firmware")
 
 Profile = Annotated[str, typer.Argument(help="A shipped profile (modemsim profiles) or a .toml file.")]
 Overrides = Annotated[
@@ -45,6 +47,13 @@ Route = Annotated[
 Offline = Annotated[bool, typer.Option("--offline", help="Let nothing leave that is not routed.")]
 Strict = Annotated[
     bool, typer.Option("--strict-devices", help="Platforms refuse devices they were not told of.")
+]
+Psk = Annotated[
+    list[str] | None,
+    typer.Option(metavar="IMEI=HEX", help="A pre-shared key the platforms know; may be repeated."),
+]
+KeyLogFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write DTLS secrets to FILE, to decrypt captures with.")
 ]
 Imei = Annotated[str | None, typer.Option(help="IMEI in place of the profile's.")]
 Imsi = Annotated[str | None, typer.Option(help="IMSI in place of the profile's.")]
@@ -76,6 +85,8 @@ def run(
     route: Route = None,
     offline: Offline = False,
     strict_devices: Strict = False,
+    psk: Psk = None,
+    keylog: KeyLogFile = None,
     imei: Imei = None,
     imsi: Imsi = None,
     state: State = None,
@@ -98,6 +109,8 @@ def run(
         state_dir=state,
         overrides=tuple(overrides or ()),
         strict_devices=strict_devices,
+        psk=tuple(psk or ()),
+        keylog=keylog,
     )
     run_module(options, Run(link, tcp, stdio, speed, trace, control, control_token))
 

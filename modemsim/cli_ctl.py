@@ -13,12 +13,16 @@ from urllib.parse import quote
 import typer
 
 from modemsim.cli_common import FAILED, CliError, fail, parse_address
+from modemsim.cli_upgrade import app as upgrade_app
 
 DEFAULT_CONTROL = "127.0.0.1:7001"
 ANSWER_LIMIT = 10.0
 """Real seconds a simulation has to answer a request."""
 
 app = typer.Typer(help="Talk to a running simulation (modemsim run ... --control).", no_args_is_help=True)
+
+
+app.add_typer(upgrade_app, name="upgrade")
 
 
 @dataclass(frozen=True)
@@ -171,9 +175,12 @@ def provision(
     platform: Annotated[str, typer.Argument(metavar="PLATFORM")],
     endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT")],
     remove: Annotated[bool, typer.Option("--remove", help="Delete the device instead.")] = False,
+    psk: Annotated[str | None, typer.Option(metavar="HEX", help="Pre-shared key: DTLS only.")] = None,
+    identity: Annotated[str | None, typer.Option(help="PSK identity [default: the endpoint].")] = None,
 ) -> None:
-    """Make a device known to a platform (--strict-devices), or delete it."""
-    _client(context).call("DELETE" if remove else "PUT", _device_path(platform, endpoint))
+    """Make a device known to a platform (--strict-devices, or with a key), or delete it."""
+    body = None if psk is None else {"psk_hex": psk, "psk_identity": identity}
+    _client(context).call("DELETE" if remove else "PUT", _device_path(platform, endpoint), body)
 
 
 @app.command()

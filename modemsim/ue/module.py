@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from modemsim.at.template import render
 from modemsim.at.urc import frame
 from modemsim.clock import Calendar
+from modemsim.coap.dtls.engine import KeyLog
 from modemsim.net import Address
 from modemsim.net.bearer import Bearer
 from modemsim.net.routes import Routes
@@ -30,11 +31,12 @@ from modemsim.ue.identity import Identity
 from modemsim.ue.ip_services import IpServices
 from modemsim.ue.language import Language
 from modemsim.ue.line_rate import LineRate
-from modemsim.ue.lwm2m_client import make_client, tuning
+from modemsim.ue.lwm2m_client import SIGNAL_STRENGTH, make_client, tuning
 from modemsim.ue.nvm import Nvm
 from modemsim.ue.pdp import PdpContexts
 from modemsim.ue.power import Power, PowerEvent, boot_noise, next_state
 from modemsim.ue.raw_coap import RawCoap
+from modemsim.ue.security import Protection
 from modemsim.ue.service import Service
 from modemsim.ue.settings import Settings
 from modemsim.ue.statistics import AirTime
@@ -90,6 +92,7 @@ class Ue:
         imei: str | None = None,
         imsi: str | None = None,
         state: Path | None = None,
+        keylog: KeyLog | None = None,
     ) -> None:
         self.profile = profile
         self.catalogue = language.catalogue
@@ -97,6 +100,7 @@ class Ue:
         self.network = network
         self.routes = routes
         self.trace = trace
+        self.keylog = keylog
         self.timing = Timing(profile.delays(), seed)
         self.identity = Identity.of(profile.identity, imei)
         self.usim = Usim(imsi or profile.identity.imsi, profile.identity.iccid, on_change=self._sim_changed)
@@ -214,6 +218,7 @@ class Ue:
     def _network_changed(self) -> None:
         if self.cloud.client is not None:
             self.cloud.client.tuning = tuning(self.profile.lwm2m, self.network.coverage_level)
+            self.cloud.client.changed(SIGNAL_STRENGTH)
         signal = self.radio.signal()
         if self.state is Power.ON and signal.rssi_index != self._rssi_index:
             self._rssi_index = signal.rssi_index
@@ -286,15 +291,21 @@ class Ue:
         lifetime: int | None = None,
         service: Service | None = None,
         retries: Callable[[], int] = lambda: 0,
+        protection: Protection | None = None,
         binding: str | None = None,
     ) -> None:
-        """Start to register with the platform at `server`; without a `name` the IMEI is the endpoint name."""
+        """Start to register with the platform at `server`; without a `name` the IMEI is the endpoint name.
+
+        With a protection the connection is secured by DTLS, whatever the port is.
+        """
         assert self.radio.ip is not None
         endpoint = name or self.identity.imei
         seconds = self.lifetime if lifetime is None else lifetime
         self.firmware.session_opened()
         self.cloud.open(
-            lambda hear: make_client(self, server, endpoint, seconds, self._both(hear), service, binding),
+            lambda hear: make_client(
+                self, server, endpoint, seconds, self._both(hear), service, protection, binding
+            ),
             server,
             self.radio.ip,
             service,
@@ -327,6 +338,11 @@ class Ue:
     def reboot_soon(self) -> None:
         """Restart as the platform asked for, once it had its answer (object 3, Reboot)."""
         self.spawn(self._reboot())
+
+    def factory_reset_soon(self) -> None:
+        """Forget every stored setting and restart, as the platform asked for (object 3, Factory Reset)."""
+        self.settings.factory_reset()
+        self.reboot_soon()
 
     async def _reboot(self) -> None:
         await asyncio.sleep(self.timing.draw("reboot"))

@@ -20,8 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import serial
+from bench_dtls import installed, measure_handshake, measure_request
+from bench_firmware import libcoap_server, platform_server
+from bench_firmware import measure as measure_download
 from bench_ip import measure_mqtt, measure_tcp, measure_udp
-from bench_modules import measure_modules
+from bench_modules import SECURED, measure_modules
 from bench_urcs import measure_urc_error
 from rich.console import Console
 from rich.table import Table
@@ -205,6 +208,42 @@ def module_figures(count: int) -> list[Figure]:
     return figures
 
 
+def dtls_figures(rounds: int, modules: int) -> list[Figure]:
+    """Encryption for each library that is installed, beside plain CoAP and modules that register plainly."""
+    plain = measure_request(None, rounds)
+    figures = []
+    for backend in installed():
+        request = measure_request(backend, rounds)
+        figures += [
+            Figure(f"DTLS handshake, {backend}", f"{measure_handshake(backend, rounds // 5) * 1e3:.2f} ms",
+                   "CPU of both ends", ""),
+            Figure(f"coaps request, {backend}", f"{request * 1e6:.0f} us", f"plain coap {plain * 1e6:.0f} us",
+                   f"{request / plain:.2f}x"),
+        ]  # fmt: skip
+    each, seconds = measure_modules(SECURED, modules)
+    bare, bare_seconds = measure_modules("bc260y", modules)
+    return [*figures, Figure(f"{modules} modules over coaps, each", f"{each / 1024:.0f} KiB",
+                             f"over coap {bare / 1024:.0f} KiB", ""),
+            Figure(f"{modules} modules registered over coaps", f"{seconds:.1f} s",
+                   f"over coap {bare_seconds:.1f} s", "virtual time")]  # fmt: skip
+
+
+def firmware_figures(rounds: int) -> list[Figure]:
+    """Download rate of a 1 MiB package, from the built-in platform and from libcoap's server."""
+    figures = []
+    for where, server in (("the platform", platform_server), ("libcoap", libcoap_server)):
+        with server() as uri:
+            if uri is None:
+                figures.append(Figure(f"package from {where}", "libcoap is not installed"))
+                continue
+            mine, yard, other = measure_download(uri, rounds)
+        beside = "" if other is None else f", coap-client {other / 1e6:.1f}"
+        figures.append(Figure(f"1 MiB package from {where}", f"{mine / 1e6:.2f} MB/s",
+                              f"bare aiocoap {yard / 1e6:.2f}{beside} MB/s",
+                              f"{mine / yard:.2f}x, goal 0.8x", 0.8 * yard / mine))  # fmt: skip
+    return figures
+
+
 def main() -> int:
     """Print the table; returns the exit code."""
     quick = "--quick" in sys.argv[1:]
@@ -214,6 +253,8 @@ def main() -> int:
         *urc_figures(40 if quick else 200),
         *ip_figures(300 if quick else 2000),
         *module_figures(50 if quick else 100),
+        *dtls_figures(200 if quick else 1000, 100 if quick else 500),
+        *firmware_figures(3 if quick else 9),
     ]
     table = Table("figure", "measured", "yardstick", "goal", "", title="modemsim benchmarks")
     missed = []

@@ -70,7 +70,12 @@ class FakeSimulation:
             "power": self.powered,
             "emm": {"state": "home", "stat": 1, "attached": True, "ip": "100.64.0.1"},
             "rrc": "idle",
-            "lwm2m": {"state": "observed", "endpoint": "862745063975087", "server": "180.101.147.115:5683"},
+            "lwm2m": {
+                "state": "observed",
+                "endpoint": "862745063975087",
+                "server": "180.101.147.115:5683",
+                "security": None,
+            },
             "time": {"simulated_seconds": 12.5, "utc": "2026-01-01T00:00:12.500000+00:00"},
         }
 
@@ -131,6 +136,7 @@ def test_platforms_devices_and_uplinks() -> None:
                 "lifetime": 86400,
                 "binding": "U",
                 "address": "127.0.0.1:5000",
+                "psk_identity": None,
                 "objects": ["/1/0", "/19/0"],
                 "observed": True,
                 "last_heard": heard,
@@ -159,6 +165,13 @@ def test_a_device_is_made_known_and_deleted() -> None:
         answer = await client.put(new)
         assert (answer.status_code, answer.json()["registered"]) == (200, False)
         assert "4711" in simulation.platforms["ct-iot"].store
+        answer = await client.put(new, json={"psk_hex": "00ff", "psk_identity": "47"})
+        assert (answer.status_code, answer.json()["psk_identity"]) == (200, "47")
+        assert simulation.platforms["ct-iot"].store.key_of("47") == b"\0\xff"
+        assert "00ff" not in (await client.get("/api/v1/platforms/ct-iot/devices")).text
+        answer = await client.put(f"{new}2", json={"psk_hex": "00", "psk_identity": "47"})
+        assert answer.json() == {"detail": "the identity 47 belongs to the device 4711"}
+        assert answer.status_code == 409
         assert (await client.delete(new)).status_code == 204
         assert "4711" not in simulation.platforms["ct-iot"].store
         assert (await client.delete(new)).status_code == 404
@@ -314,6 +327,16 @@ def test_the_description() -> None:
             "GET /api/v1/module",
             "POST /api/v1/module/power",
             "POST /api/v1/module/sim",
+            "POST /api/v1/platforms/{name}/products",
+            "GET /api/v1/platforms/{name}/products",
+            "POST /api/v1/platforms/{name}/keys",
+            "PUT /api/v1/platforms/{name}/groups/{group}",
+            "POST /api/v1/platforms/{name}/packages",
+            "GET /api/v1/platforms/{name}/packages",
+            "POST /api/v1/platforms/{name}/upgrades",
+            "GET /api/v1/platforms/{name}/upgrades",
+            "GET /api/v1/platforms/{name}/upgrades/{id}",
+            "POST /api/v1/platforms/{name}/upgrades/{id}/cancel",
             "GET /api/v1/platforms",
             "GET /api/v1/platforms/{name}/devices",
             "PATCH /api/v1/platforms/{name}/devices/{endpoint}",
