@@ -54,3 +54,21 @@ def test_a_table_that_is_full_turns_connections_away() -> None:
         await asyncio.sleep(1)
 
     on_bench(work, profile="ec800e")
+
+
+def test_a_port_that_is_taken_is_told_by_its_number() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.attached()
+        await bench.port.host_quiet(10)
+        await bench.ask("ATE0")
+        assert await bench.ask('AT+QIOPEN=1,0,"TCP LISTENER","127.0.0.1",0,0,0') == ["OK"]
+        await bench.port.host_read_until(b"+QIOPEN: 0,0\r\n", 10)
+        listener = bench.simulation.ue.sockets.get(0)
+        assert listener is not None
+        assert listener.listener is not None
+        taken = listener.listener.local_port
+        assert await bench.ask(f'AT+QIOPEN=1,1,"TCP LISTENER","127.0.0.1",0,{taken},0') == ["OK"]
+        await bench.port.host_read_until(b"+QIOPEN: 1,556\r\n", 10)
+        assert await bench.ask("AT+QIGETERROR") == ["+QIGETERROR: 556,socket bind failed", "OK"]
+
+    on_bench(work, profile="ec800e")
