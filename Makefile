@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run test check bench docs image clean
+.PHONY: run test check interop bench docs image clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/modemsim run bc260y $(ARGS)
@@ -19,6 +19,10 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
+
+# Peers that nobody here wrote; what is not installed is skipped with a line that says so.
+interop: $(VENV)/.dev
+	$(BIN)/python -m pytest -rs tests/interop --interop-report docs/interop.md $(ARGS)
 
 bench: $(VENV)/.dev
 	$(BIN)/python tests/bench/run.py $(ARGS)

@@ -48,6 +48,13 @@ Offline = Annotated[bool, typer.Option("--offline", help="Let nothing leave that
 Strict = Annotated[
     bool, typer.Option("--strict-devices", help="Platforms refuse devices they were not told of.")
 ]
+Psk = Annotated[
+    list[str] | None,
+    typer.Option(metavar="IMEI=HEX", help="A pre-shared key the platforms know; may be repeated."),
+]
+KeyLogFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write DTLS secrets to FILE, to decrypt captures with.")
+]
 Imei = Annotated[str | None, typer.Option(help="IMEI in place of the profile's.")]
 Imsi = Annotated[str | None, typer.Option(help="IMSI in place of the profile's.")]
 State = Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the module's NVM in DIR.")]
@@ -78,6 +85,8 @@ def run(
     route: Route = None,
     offline: Offline = False,
     strict_devices: Strict = False,
+    psk: Psk = None,
+    keylog: KeyLogFile = None,
     imei: Imei = None,
     imsi: Imsi = None,
     state: State = None,
@@ -100,6 +109,8 @@ def run(
         state_dir=state,
         overrides=tuple(overrides or ()),
         strict_devices=strict_devices,
+        psk=tuple(psk or ()),
+        keylog=keylog,
     )
     run_module(options, Run(link, tcp, stdio, speed, trace, control, control_token))
 

@@ -175,9 +175,12 @@ def provision(
     platform: Annotated[str, typer.Argument(metavar="PLATFORM")],
     endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT")],
     remove: Annotated[bool, typer.Option("--remove", help="Delete the device instead.")] = False,
+    psk: Annotated[str | None, typer.Option(metavar="HEX", help="Pre-shared key: DTLS only.")] = None,
+    identity: Annotated[str | None, typer.Option(help="PSK identity [default: the endpoint].")] = None,
 ) -> None:
-    """Make a device known to a platform (--strict-devices), or delete it."""
-    _client(context).call("DELETE" if remove else "PUT", _device_path(platform, endpoint))
+    """Make a device known to a platform (--strict-devices, or with a key), or delete it."""
+    body = None if psk is None else {"psk_hex": psk, "psk_identity": identity}
+    _client(context).call("DELETE" if remove else "PUT", _device_path(platform, endpoint), body)
 
 
 @app.command()

@@ -11,15 +11,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from modemsim.coap.dtls.engine import BackendError, KeyLog, choose
 from modemsim.commands.catalogue import catalogue
 from modemsim.net import Address
-from modemsim.net.routes import Routes, parse_route
+from modemsim.net.routes import SECURED, Routes, parse_route
 from modemsim.platforms.aep_mqtt import AepMqtt
 from modemsim.platforms.aep_tcp import AepTcp
 from modemsim.platforms.base import Platform
 from modemsim.platforms.china_telecom import Aep, CtIot
 from modemsim.platforms.connected import ConnectedPlatform
 from modemsim.platforms.echo import Echo
+from modemsim.platforms.time_server import TimeServer
 from modemsim.port.base import Port
 from modemsim.port.uart import Uart
 from modemsim.profile import Profile, load
@@ -31,6 +33,10 @@ from modemsim.ue.usim import SimState
 
 PLATFORMS = ("builtin", "none")
 ACTIONS = ("on", "off", "reset", "cut")
+
+
+Service = Echo | TimeServer
+"""A host in the box that is no platform."""
 
 
 class OptionError(ValueError):
@@ -51,6 +57,10 @@ class Options:
     state_dir: Path | None = None
     overrides: tuple[str, ...] = ()
     strict_devices: bool = False
+    psk: tuple[str, ...] = ()
+    """Pre-shared keys that the platforms know, each "IMEI=HEX"."""
+    keylog: Path | None = None
+    """File that gets the secrets of the module's DTLS sessions in the format of NSS, for dissectors."""
     start: datetime = DEFAULT_START
     """The network's date at the start, which NITZ tells the module; a fixed one makes runs repeatable."""
 
@@ -65,6 +75,18 @@ class Options:
                 raise OptionError(f"--{name} {value}: an {name.upper()} has 15 digits")
 
 
+def parse_psk(text: str) -> tuple[str, bytes]:
+    """Identity and key of "IMEI=HEX"; raises OptionError."""
+    endpoint, equals, digits = text.partition("=")
+    try:
+        key = bytes.fromhex(digits)
+    except ValueError:
+        key = b""
+    if not endpoint or not equals or not key:
+        raise OptionError(f"--psk {text}: write IMEI=HEX with the key as hex digits")
+    return endpoint, key
+
+
 @dataclass
 class World:
     """What several modules may share: the access network, the built-in platforms and the record."""
@@ -73,13 +95,13 @@ class World:
     trace: Trace
     platforms: Mapping[str, Platform] = field(default_factory=dict)
     connected: Mapping[str, ConnectedPlatform] = field(default_factory=dict)
-    services: Mapping[str, Echo] = field(default_factory=dict)
+    services: Mapping[str, Service] = field(default_factory=dict)
     started: bool = False
     _languages: dict[int, tuple[Profile, Language]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def build(cls, options: Options, cell: Mapping[str, Any] | None = None) -> World:
-        """A network with these values of its cell and, unless switched off, platforms and an echo host."""
+        """A network with these values of its cell and, unless switched off, platforms and small hosts."""
         trace = Trace(asyncio.get_running_loop().time)
         platforms: list[Platform] = []
         if options.platform == "builtin":
@@ -89,6 +111,9 @@ class World:
         network = Network(start=options.start, **(cell or {}))
         if not platforms:
             return cls(network, trace)
+        for platform in platforms:
+            for endpoint, key in map(parse_psk, options.psk):
+                platform.store.secure(endpoint, key)
         kinds: tuple[type[ConnectedPlatform], ...] = (AepMqtt, AepTcp)
         connected = [kind(trace=trace, strict=options.strict_devices) for kind in kinds]
         return cls(
@@ -96,7 +121,7 @@ class World:
             trace,
             {platform.name: platform for platform in platforms},
             {platform.name: platform for platform in connected},
-            {Echo.name: Echo(trace=trace)},
+            {Echo.name: Echo(trace=trace), TimeServer.name: TimeServer(network.now_utc, trace=trace)},
         )
 
     def language(self, profile: Profile) -> Language:
@@ -109,11 +134,13 @@ class World:
 
     @property
     def addresses(self) -> dict[str, Address]:
-        """Real address of each platform and service, by name."""
-        return {peer.name: peer.address for peer in self._peers}
+        """Real address of each platform and service, by name, and of the platforms' ports for DTLS."""
+        plain = {peer.name: peer.address for peer in self._peers}
+        secured = {SECURED.format(name): item.secure_address for name, item in self.platforms.items()}
+        return plain | secured
 
     @property
-    def _peers(self) -> list[Platform | ConnectedPlatform | Echo]:
+    def _peers(self) -> list[Platform | ConnectedPlatform | Service]:
         return [*self.platforms.values(), *self.connected.values(), *self.services.values()]
 
     async def start(self) -> None:
@@ -144,6 +171,7 @@ class Simulation:
             self._extra_routes = [parse_route(route) for route in options.routes]
         except ValueError as error:
             raise OptionError(f"--route: {error}") from None
+        self._check_dtls()
         self._own_world = world is None
         self.world = world or World.build(options, self.profile.radio.cell)
         self.language = self.world.language(self.profile)
@@ -155,6 +183,29 @@ class Simulation:
         self._ue: Ue | None = None
         self._port: Port | None = None
         self._uart: Uart | None = None
+
+    def _check_dtls(self) -> None:
+        """Refuse a DTLS library that was chosen and is not there; none is needed before a handshake."""
+        if self.profile.dtls.backend != "auto":
+            try:
+                choose(self.profile.dtls.backend)
+            except BackendError as error:
+                raise OptionError(f"--set dtls.backend={self.profile.dtls.backend}: {error}") from None
+
+    def _keylog(self) -> KeyLog | None:
+        path = self.options.keylog
+        if path is None:
+            return None
+        try:
+            path.touch()
+        except OSError as error:
+            raise OptionError(f"--keylog {path}: cannot be written: {error.strerror or error}") from None
+
+        def write(line: str) -> None:
+            with path.open("a", encoding="ascii") as file:
+                file.write(line + "\n")
+
+        return write
 
     @property
     def ue(self) -> Ue:
@@ -180,6 +231,7 @@ class Simulation:
             imei=self.options.imei,
             imsi=self.options.imsi,
             state=self.options.state_dir,
+            keylog=self._keylog(),
         )
         await port.start()
         self._port = port
@@ -227,6 +279,7 @@ class Simulation:
                 "state": session.state.value,
                 "endpoint": client.name if client else None,
                 "server": f"{server[0]}:{server[1]}" if server else None,
+                "security": getattr(session, "security", None),
             },
             "time": {
                 "simulated_seconds": round(asyncio.get_running_loop().time(), 6),

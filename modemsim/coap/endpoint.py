@@ -170,6 +170,18 @@ class Endpoint:
         """Treat the requests for which this is true as lost: no answer, and none kept for duplicates."""
         self._messages.ignores = requests
 
+    def hold_while(self, held: Callable[[], bool]) -> None:
+        """Do not retransmit while this is true: the socket keeps datagrams until it has a connection."""
+        self._messages.held = held
+
+    def connected(self) -> None:
+        """What the socket kept leaves now: count retransmissions from here."""
+        self._messages.connected()
+
+    def disconnected(self, problem: Exception) -> None:
+        """The socket has lost what it kept: fail everything that waits for an acknowledgement."""
+        self._messages.disconnected(problem)
+
     def peer(self, address: Address) -> Peer:
         """The aiocoap remote for an address, as the socket knows it."""
         return self._messages.peer(address)
@@ -286,7 +298,10 @@ class Endpoint:
         """Give a response to whoever waits for it; False when nobody does."""
         observation = self._observations.get((message.token, message.remote))
         if observation is None:
-            return bool(self._tokens.process_response(message))
+            try:
+                return bool(self._tokens.process_response(message))
+            except asyncio.InvalidStateError:
+                return True  # its user has cancelled the request in this very turn
         observation.received(message)
         return True
 

@@ -125,6 +125,8 @@ class MessageLayer:
         self.tuning = tuning
         self.ignores: Callable[[Message], bool] = lambda request: False
         """Requests that are treated as if the datagram had been lost, so that the peer sends them again."""
+        self.held: Callable[[], bool] = lambda: False
+        """Whether what is sent waits for a connection; nothing is retransmitted meanwhile."""
         self._socket = socket
         self._upward = upward
         self._stream = stream
@@ -214,10 +216,7 @@ class MessageLayer:
         if message.mtype is CON:
             lane.active += 1
             self._exchanges[exchange.key] = exchange
-            spread = self.tuning.ack_random_factor
-            factor = self._stream.uniform(1.0, spread) if spread > 1 else 1.0
-            exchange.interval = self.tuning.ack_timeout * factor
-            exchange.timer = self._loop.call_later(exchange.interval, self._expired, exchange)
+            self._await_acknowledgement(exchange)
         else:
             self._unconfirmed.add(exchange.key, exchange, self.tuning.exchange_lifetime)
             if message.code.is_request():
@@ -225,16 +224,41 @@ class MessageLayer:
         self._transmit(message, exchange.data, "tx")
         self._tidy(message.remote, lane)
 
+    def connected(self) -> None:
+        """What waited for the connection leaves now: its time of retransmission begins."""
+        for exchange in self._exchanges.values():
+            exchange.stop()
+            exchange.retransmissions = 0
+            self._await_acknowledgement(exchange)
+
+    def disconnected(self, problem: Exception) -> None:
+        """No connection can be made: everything that waits for an acknowledgement has failed."""
+        for exchange in tuple(self._exchanges.values()):
+            if self._exchanges.get(exchange.key) is exchange:
+                self._fail(exchange, problem)
+
+    def _await_acknowledgement(self, exchange: _Exchange) -> None:
+        spread = self.tuning.ack_random_factor
+        factor = self._stream.uniform(1.0, spread) if spread > 1 else 1.0
+        exchange.interval = self.tuning.ack_timeout * factor
+        exchange.timer = self._loop.call_later(exchange.interval, self._expired, exchange)
+
     def _expired(self, exchange: _Exchange) -> None:
+        if self.held():
+            exchange.timer = self._loop.call_later(exchange.interval, self._expired, exchange)
+            return
         if exchange.retransmissions < self.tuning.max_retransmit:
             exchange.retransmissions += 1
             exchange.interval *= 2
             exchange.timer = self._loop.call_later(exchange.interval, self._expired, exchange)
             self._transmit(exchange.message, exchange.data, "retx")
             return
+        self._fail(exchange, error.ConRetransmitsExceeded("no acknowledgement"))
+
+    def _fail(self, exchange: _Exchange, problem: Exception) -> None:
         self._end(exchange, "timeout")
         if exchange.message.code.is_request():
-            self._upward.request_failed(exchange.message, error.ConRetransmitsExceeded("no acknowledgement"))
+            self._upward.request_failed(exchange.message, problem)
 
     def _expect_response(self, exchange: _Exchange) -> None:
         """Nothing more is sent for a request; give it up when no response comes in MAX_TRANSMIT_WAIT."""

@@ -14,10 +14,12 @@ from modemsim.at.command import Command
 from modemsim.at.dialect import Dialect
 from modemsim.at.params import Choice, Hex, Int, Text, Token
 from modemsim.at.result import MISSING_PARAMETER, SURPLUS_PARAMETER, Refusal
+from modemsim.coap.dtls.engine import Suite
 from modemsim.commands import needs
 from modemsim.commands.simcom_needs import release_assistance
 from modemsim.ue.cloud import Cloud
 from modemsim.ue.module import Ue
+from modemsim.ue.security import Protection
 from modemsim.ue.service import Service
 
 NOTE = "SIM7020 AEP note 1.01, "
@@ -35,6 +37,9 @@ failure but "not sent", a report on RST; DEREG that nobody answers leaves it dis
 
 PARAMETERS = "+CTM2MINIT.parameters"
 DONE = "+CTM2MINIT.done"
+
+SUITES: Mapping[int, Suite] = {1: Suite.CCM_8, 2: Suite.CBC}
+"""Cipher suite by security mode (AEP note 1.01, 3.1)."""
 
 NONE, CONNECTING, CONNECTED, OBSERVED, DISCONNECTING = range(5)
 _STATES: Mapping[Cloud, int] = {
@@ -126,6 +131,14 @@ class Ctm2minit(Command):
         ue.settings.set(DONE, 1)
 
 
+def _protection(parameters: Mapping[str, Any]) -> Protection | None:
+    """The secured connection that AT+CTM2MINIT asks for, by the suite of its security mode."""
+    suite = SUITES.get(parameters["security"])
+    if suite is None:
+        return None
+    return Protection(parameters["pskid"], bytes.fromhex(parameters["psk"]), (suite,))
+
+
 class Ctm2mreg(Command):
     """Register with the AEP platform under the name urn:imei-imsi:<imei>-<imsi>; tell the state."""
 
@@ -150,14 +163,12 @@ class Ctm2mreg(Command):
         address = await ue.resolve(parameters["server"])
         if address is None:
             raise Refusal("no_bearer")
-        if parameters["security"]:
-            ue.cloud.fail_to_secure(AEP)
-            return
         ue.open_cloud(
             (address, parameters["port"]),
             name=f"urn:imei-imsi:{ue.identity.imei}-{ue.usim.imsi}",
             lifetime=parameters["lifetime"],
             service=AEP,
+            protection=_protection(parameters),
         )
 
     async def execute(self, ue: Ue) -> None:

@@ -17,6 +17,7 @@ from modemsim.commands import needs
 from modemsim.commands.settings import SettingCommand
 from modemsim.ue.downlinks import Delivery
 from modemsim.ue.module import Ue
+from modemsim.ue.security import Protection
 
 GUIDE = "BC260Y CT guide 1.1, "
 _LINK = (needs.usim, needs.bearer, needs.uncongested, needs.coverage)
@@ -40,13 +41,11 @@ class Ncdpopen(Command):
     async def write(self, ue: Ue, ip_addr: str, port: int, psk: bytes | None) -> None:
         if ue.cloud.live or ue.cloud.closing:
             raise Refusal("not_permitted")
-        if psk is not None:
-            ue.trace.emit("ue", "not_supported", what="a connection with a key needs DTLS")
-            raise Refusal("not_permitted")
         address = await ue.resolve(ip_addr)
         if address is None:
             raise Refusal("bad_value")
-        ue.open_cloud((address, port or 5683))
+        protection = None if psk is None else Protection(ue.identity.imei, psk)
+        ue.open_cloud((address, port or 5683), protection=protection)
 
 
 class Ncdpclose(Command):

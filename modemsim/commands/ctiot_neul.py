@@ -6,7 +6,7 @@ before them. Data that cannot be sent because the session is not ready starts a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from modemsim.at.command import Command, Need
@@ -310,17 +310,31 @@ class Qsetpsk(Command):
 
 
 class Qdtlsstat(Service):
-    """Tell the state of the secured connection: 2 while it is tried, 3 when it failed."""
+    """Tell the state of the secured connection: 0 it stands, 1 to be made anew, 2 being made, 3 it failed."""
 
     name, source, testable = "+QDTLSSTAT", IMITATION, False
     errors = ("service_off", "security_off")
     read_reply = "+QDTLSSTAT: {status}"
 
+    STATES: ClassVar[Mapping[str, int]] = {"up": 0, "pending": 1, "closed": 1, "running": 2, "failed": 3}
+
     def read(self, ue: Ue) -> Any:
-        states = {Cloud.REGISTERING: 2, Cloud.TIMEOUT: 3}
-        if not ue.enrolment.secured or ue.cloud.state not in states:
+        status = self.STATES.get(ue.cloud.security or "")
+        running = ue.cloud.client is not None or ue.cloud.security == "failed"
+        if not ue.enrolment.secured or not running or status is None:
             raise Refusal("security_off")
-        return {"status": states[ue.cloud.state]}
+        return {"status": status}
+
+
+class Qresetdtls(Service):
+    """Have a new secured connection made before the next datagram."""
+
+    name, source, testable = "+QRESETDTLS", IMITATION, False
+    errors = ("service_off", "security_off")
+
+    def execute(self, ue: Ue) -> None:
+        if not ue.enrolment.secured or not ue.cloud.renew_security():
+            raise Refusal("security_off")
 
 
 class Qlwserverip(Command):

@@ -14,6 +14,7 @@ from modemsim.commands.settings import SettingCommand
 from modemsim.commands.simcom_needs import release_assistance
 from modemsim.ue.cloud import Cloud
 from modemsim.ue.module import Ue
+from modemsim.ue.security import Protection
 from modemsim.ue.service import Service
 
 NOTE = "SIM7020 China Telecom cloud note 1.04, "
@@ -72,15 +73,14 @@ class Cm2mclinew(Command):
         address = await ue.resolve(server)
         if address is None:
             raise Refusal("bad_value")
-        if psk is not None:
-            ue.cloud.fail_to_secure(IOT)
-            return
+        protection = None if pskid is None or psk is None else Protection(pskid, psk)
         ue.open_cloud(
             (address, port),
             name=endpoint,
             lifetime=lifetime or 0,
             service=IOT,
             retries=lambda: int(ue.settings.get(RETRIES)),
+            protection=protection,
         )
 
 

@@ -147,9 +147,20 @@ def _platform_routes(router: APIRouter, simulation: Simulation) -> None:
         return [_summary(device) for device in _any_platform(simulation, name).store]
 
     @router.put("/platforms/{name}/devices/{endpoint}")
-    async def provision(name: str, endpoint: str) -> models.DeviceSummary:
-        """Make a device known, as its owner does in the console; needed where --strict-devices is on."""
-        return _summary(_any_platform(simulation, name).store.provision(endpoint))
+    async def provision(
+        name: str, endpoint: str, request: models.DeviceRequest | None = None
+    ) -> models.DeviceSummary:
+        """Make a device known, as its owner does in the console; needed where --strict-devices is on.
+
+        With a pre-shared key it registers over DTLS and no other way.
+        """
+        if request is None or request.psk_hex is None:
+            return _summary(_any_platform(simulation, name).store.provision(endpoint))
+        store = _platform(simulation, name).store
+        try:
+            return _summary(store.secure(endpoint, bytes.fromhex(request.psk_hex), request.psk_identity))
+        except ValueError as error:
+            raise HTTPException(409, str(error)) from None
 
     @router.delete("/platforms/{name}/devices/{endpoint}", status_code=204)
     async def remove(name: str, endpoint: str) -> None:
@@ -251,6 +262,7 @@ def _summary(device: Device) -> models.DeviceSummary:
         lifetime=device.lifetime,
         binding=device.binding,
         address=_address(device.address) if device.address else None,
+        psk_identity=device.psk_identity,
         objects=device.objects,
         observed=device.observed,
         last_heard=device.last_heard,

@@ -33,6 +33,18 @@ class SimRequest(_Request):
     present: bool
 
 
+class DeviceRequest(_Request):
+    """A device as its owner makes it known; with a key it can only register over DTLS.
+
+    Without `psk_identity` the endpoint name is the identity.
+    """
+
+    psk_hex: Annotated[str, AfterValidator(_hex)] | None = Field(
+        default=None, examples=["00112233445566778899"]
+    )
+    psk_identity: str | None = None
+
+
 class DownlinkRequest(_Request):
     """A command of the platform to its device.
 
@@ -66,6 +78,7 @@ class NetworkChanges(_Request):
     latency: str | list[str] | None = Field(default=None, examples=["1.2s"])
     outage: bool | None = None
     congested: bool | None = None
+    nat_timeout: float | None = Field(default=None, description="seconds; null: mappings never expire")
     plmn: str | None = None
     tac: int | None = None
     cell_id: int | None = None
@@ -87,6 +100,7 @@ class Network(BaseModel):
     latency: tuple[float, float, float] | None
     outage: bool
     congested: bool
+    nat_timeout: float | None
     plmn: str
     tac: int
     cell_id: int
@@ -107,11 +121,15 @@ class Emm(BaseModel):
 
 
 class Lwm2m(BaseModel):
-    """The module's LwM2M client: its state, its endpoint name, the server it talks to."""
+    """The module's LwM2M client: its state, its endpoint name, the server it talks to.
+
+    `security` is the state of its DTLS session ("running", "up", "failed", "closed"); null without one.
+    """
 
     state: str
     endpoint: str | None
     server: str | None
+    security: str | None = None
 
 
 class Time(BaseModel):
@@ -154,6 +172,7 @@ class DeviceSummary(BaseModel):
     lifetime: int | None
     binding: str | None
     address: str | None
+    psk_identity: str | None = None
     objects: list[str]
     observed: bool
     last_heard: float | None

@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
 
 from aiocoap import Message, error
-from aiocoap.numbers.codes import CHANGED, CREATED, DELETE, DELETED, GET, POST, Code
+from aiocoap.numbers.codes import CHANGED, CREATED, DELETE, DELETED, GET, POST
 from aiocoap.numbers.types import CON
 
 from modemsim.coap import blockwise
 from modemsim.coap.blockwise import BlockTransfers
 from modemsim.coap.endpoint import Address, DatagramSocket, Endpoint, MessageEvent, Tuning
 from modemsim.lwm2m import content
+from modemsim.lwm2m.account import complete
 from modemsim.lwm2m.attributes import AttributeStore
+from modemsim.lwm2m.connection import Secured
 from modemsim.lwm2m.hosted import HostedRequests, ResourceValue, encode
 from modemsim.lwm2m.model import Path
 from modemsim.lwm2m.observations import Observations
+from modemsim.lwm2m.outcome import Outcome, outcome_of
 from modemsim.lwm2m.policy import Policy
 from modemsim.lwm2m.service import DeviceManagement
 from modemsim.lwm2m.states import ClientState, Event, follow
@@ -27,28 +29,6 @@ from modemsim.lwm2m.tree import ObjectTree
 from modemsim.trace import Trace
 
 _REGISTRATION = ("rd",)
-_TIMEOUT = "timeout"
-_RESET = "rst"
-_DISABLE, _DISABLE_TIMEOUT = 4, 5
-DEFAULT_DISABLE_TIMEOUT = 86400
-"""Seconds a disabled client stays away unless the server says how long (OMA LwM2M 1.0.2, E.2)."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What a request came to: a response, or the reason why there is none."""
-
-    response: Message | None
-    reason: str
-
-    def has(self, code: Code) -> bool:
-        """Whether the response has a code."""
-        return self.response is not None and self.response.code == code
-
-    @property
-    def failure(self) -> Event:
-        """What a failure means to the registration."""
-        return Event.UNANSWERED if self.response is None and self.reason == _TIMEOUT else Event.REFUSED
 
 
 class Client:
@@ -81,6 +61,8 @@ class Client:
         self.lifetime = lifetime
         self.binding = policy.binding
         self.state = ClientState.IDLE
+        self.secured: Secured | None = None
+        """The connection, where it is secured."""
         self.update_id: int | None = None
         self._location: tuple[str, ...] | None = None
         self._objects = objects
@@ -143,6 +125,19 @@ class Client:
     def tuning(self, tuning: Tuning) -> None:
         self._endpoint.tuning = tuning
 
+    def hold_while(self, held: Callable[[], bool]) -> None:
+        """Do not retransmit while this is true: the socket is making a connection."""
+        self._endpoint.hold_while(held)
+
+    def connected(self) -> None:
+        """The socket has a connection: what waited for it leaves now."""
+        self._endpoint.connected()
+
+    def unsecured(self, reason: str) -> None:
+        """No secured connection can be made: what waits for an answer has failed with this reason."""
+        if not self._closed:
+            self._endpoint.disconnected(error.NetworkError(reason))
+
     def observed(self, path: Path) -> bool:
         """Whether the server observes exactly this path."""
         return path in self._observations
@@ -160,7 +155,7 @@ class Client:
         message = Message(code=POST, content_format=content.LINK, payload=self._payload())
         message.opt.uri_path = _REGISTRATION
         message.opt.uri_query = self._registration_query()
-        outcome = await _outcome(blockwise.ask(self._endpoint, message, self.server))
+        outcome = await outcome_of(blockwise.ask(self._endpoint, message, self.server))
         if not self._is(ClientState.REGISTERING):
             return False
         if not outcome.has(CREATED):
@@ -205,13 +200,15 @@ class Client:
         self._cancel_timer()
         message = Message(code=DELETE)
         message.opt.uri_path = self._location or ()
-        outcome = await _outcome(blockwise.ask(self._endpoint, message, self.server))
+        outcome = await outcome_of(blockwise.ask(self._endpoint, message, self.server))
         if not self._is(ClientState.DEREGISTERING):
             return False
         if outcome.failure is Event.UNANSWERED and self._policy.keep_on_unanswered_deregister:
             self._move(Event.UNANSWERED, outcome.reason)
             return False
         confirmed = outcome.has(DELETED)
+        if self.secured is not None:
+            self.secured.shutdown()
         self._move(Event.LEFT, None if confirmed else outcome.reason)
         return confirmed
 
@@ -288,8 +285,11 @@ class Client:
         return ",".join(part for part in (self._policy.root, links) if part).encode()
 
     def _registration_query(self) -> list[str]:
-        query = [f"lwm2m={self._policy.version}", f"ep={self.name}", f"b={self.binding}"]
-        if self.lifetime and self._policy.lifetime_in_register:
+        policy = self._policy
+        query = [f"lwm2m={policy.version}", f"ep={self.name}", f"b={policy.binding_parameter(self.binding)}"]
+        if policy.tells_queue_mode(self.binding):
+            query.append("Q")
+        if self.lifetime and policy.lifetime_in_register:
             query.append(f"lt={self.lifetime}")
         return query
 
@@ -324,7 +324,7 @@ class Client:
         if lifetime is not None and lifetime != self.lifetime:
             changes.append(f"lt={lifetime}")
         if binding is not None and binding != self.binding:
-            changes.append(f"b={binding}")
+            changes.append(f"b={self._policy.binding_parameter(binding)}")
         message.opt.uri_query = changes
         return message
 
@@ -338,7 +338,7 @@ class Client:
         automatic: bool,
     ) -> bool:
         location = self._location
-        outcome = await _outcome(answer)
+        outcome = await outcome_of(answer)
         self.update_id = self._id_of(message)
         if not self._is(ClientState.REGISTERED) or self._location != location:
             return False
@@ -353,7 +353,7 @@ class Client:
         await self._update_failed(outcome)
         return False
 
-    async def _update_failed(self, outcome: _Outcome) -> None:
+    async def _update_failed(self, outcome: Outcome) -> None:
         if not self._is(ClientState.REGISTERED):
             return
         if self._policy.reregister_on_failed_update:
@@ -389,42 +389,16 @@ class Client:
         return message_id
 
     def _complete_server_object(self) -> None:
-        """Give object 1 what only the client knows: lifetime, binding, update trigger (OMA 1.0, E.2)."""
+        """Give object 1 what only the client knows: lifetime, binding, update trigger, disable."""
         try:
             server = self._objects.instance(1, 0)
         except KeyError:
             return
-
-        def write_lifetime(value: object) -> None:
-            if not isinstance(value, int) or value <= 0:
-                raise ValueError("a lifetime is a positive number of seconds")
-            self._spawn_update(False, lifetime=value)
-
-        def write_binding(value: object) -> None:
-            if not isinstance(value, str) or value not in ("U", "UQ"):
-                raise ValueError("the module knows bindings U and UQ")
-            self._spawn_update(False, binding=value)
-
-        server.values[1] = lambda: self.lifetime
-        server.values[7] = lambda: self.binding
-        server.on_write[1] = write_lifetime
-        server.on_write[7] = write_binding
-        server.on_execute[8] = lambda arguments: self._spawn_update(False)
-        if self._policy.disable:
-            server.values[_DISABLE_TIMEOUT] = DEFAULT_DISABLE_TIMEOUT
-            server.on_execute[_DISABLE] = lambda arguments: self._publish(
-                "lwm2m.disabled", seconds=server.read(_DISABLE_TIMEOUT)
-            )
-
-
-async def _outcome(answer: Awaitable[Message]) -> _Outcome:
-    """What a request came to."""
-    try:
-        response = await answer
-    except error.TimeoutError:
-        return _Outcome(None, _TIMEOUT)
-    except error.MessageError:
-        return _Outcome(None, _RESET)
-    except error.LibraryShutdown:
-        return _Outcome(None, "closed")
-    return _Outcome(response, response.code.dotted)
+        complete(
+            server,
+            self._policy,
+            lifetime=lambda: self.lifetime,
+            binding=lambda: self.binding,
+            update=lambda lifetime, binding: self._spawn_update(False, lifetime, binding),
+            disabled=lambda seconds: self._publish("lwm2m.disabled", seconds=seconds),
+        )

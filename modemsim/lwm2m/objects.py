@@ -144,9 +144,14 @@ COAP_PULL_AND_PUSH = 2
 """Delivery Method both (OMA LwM2M 1.0.2, E.6)."""
 
 
-def security(server_uri: str, *, short_id: int = 1) -> ObjectInstance:
-    """Object 0 without keys (security mode 3, NoSec)."""
-    return ObjectInstance(SECURITY, 0, {0: server_uri, 1: False, 2: 3, 10: short_id})
+PRE_SHARED_KEY, NO_SECURITY = 0, 3
+"""Security modes (OMA LwM2M 1.0.2, E.1)."""
+
+
+def security(server_uri: str, *, short_id: int = 1, secured: bool = False) -> ObjectInstance:
+    """Object 0, without the keys themselves."""
+    mode = PRE_SHARED_KEY if secured else NO_SECURITY
+    return ObjectInstance(SECURITY, 0, {0: server_uri, 1: False, 2: mode, 10: short_id})
 
 
 def server(*, short_id: int = 1) -> ObjectInstance:

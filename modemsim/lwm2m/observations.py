@@ -110,7 +110,11 @@ class Observations:
         raw = answer is not None or (
             target.resource is not None and target.resource.id in target.instances[0].raw
         )
-        chosen = content.OPAQUE if raw else content.choose(target, accept, self._policy.single_format)
+        chosen = (
+            content.OPAQUE
+            if raw
+            else content.choose(target, self._policy.understood(accept), self._policy.single_format)
+        )
         if answer is not None:
             pass
         elif target.path == self._policy.data_path:

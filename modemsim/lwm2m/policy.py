@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modemsim.lwm2m.content import OPAQUE, TEXT
+from modemsim.lwm2m.content import OPAQUE, SENML_JSON, TEXT
 from modemsim.lwm2m.model import Path
+
+_UNKNOWN = 65535
+"""A content format that nobody uses (RFC 7252 12.3, reserved)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,18 @@ class Policy:
     """Whether notifications of changed values are confirmable."""
     disable: bool = False
     """Whether the server may disable the client (object 1, resources 4 and 5)."""
+
+    def binding_parameter(self, binding: str) -> str:
+        """A binding as registrations tell it: 1.1 tells queue mode apart from it (TS 1.1.1, 6.2.1)."""
+        return binding if self.version == "1.0" else binding.replace("Q", "")
+
+    def tells_queue_mode(self, binding: str) -> bool:
+        """Whether a registration carries the bare parameter Q."""
+        return self.version != "1.0" and "Q" in binding
+
+    def understood(self, content_format: int | None) -> int | None:
+        """A content format as this version knows it: SenML came with 1.1, before it is an unknown number."""
+        return _UNKNOWN if content_format == SENML_JSON and self.version == "1.0" else content_format
 
     def update_after(self, lifetime: int) -> float:
         """Seconds from a registration or update of that lifetime to the next update."""

@@ -202,7 +202,7 @@ class DeviceManagement:
         target = self._target(request, Operation.READ)
         if target.resource is not None and not target.resource.readable:
             raise Refusal(Code.METHOD_NOT_ALLOWED)
-        chosen = content.choose(target, accept, self._policy.single_format)
+        chosen = content.choose(target, self._policy.understood(accept), self._policy.single_format)
         return Message(code=Code.CONTENT, payload=content.render(target, chosen), content_format=chosen)
 
     def _discover(self, target: Target) -> str:
@@ -278,12 +278,12 @@ class DeviceManagement:
     def _values(
         self, request: Message, instance: ObjectInstance, resource: Resource | None
     ) -> dict[int, Values]:
-        content_format, payload = request.opt.content_format, request.payload
+        content_format, payload = self._policy.understood(request.opt.content_format), request.payload
         if resource is None:
             return content.parse_instance(instance, content_format, payload)
         if resource.id in instance.raw:
             return {resource.id: payload}
-        return {resource.id: content.parse_resource(resource, content_format, payload)}
+        return {resource.id: content.parse_resource(instance, resource, content_format, payload)}
 
 
 def _merged(instance: ObjectInstance, resource_id: int, value: Values) -> Values:

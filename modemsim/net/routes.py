@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Address = tuple[str, int]
 
@@ -25,7 +25,9 @@ class Known:
     source: str
 
 
-KNOWN: tuple[Known, ...] = (
+_LWM2M_PORT, _SECURE_PORT = 5683, 5684
+
+_DOCUMENTED: tuple[Known, ...] = (
     Known((), "180.101.147.115", 5683, "ct-iot", "BC260Y CT guide 1.1, 4.1.2; SIM7020 CM2MCLI note"),
     Known((), "117.60.157.137", 5683, "ct-iot", "BC95 field log on China Telecom, 2018"),
     Known((), "117.78.47.187", 5683, "ct-iot", "BC95 OceanConnect set-up log"),
@@ -48,7 +50,21 @@ KNOWN: tuple[Known, ...] = (
     Known(("dmp-tcp.cuiot.cn",), "180.106.148.146", 8843, "aep-tcp", "EC800E AEP guide, 3"),
     Known(("tcp.ctwing.cn",), "180.106.148.146", 8996, "aep-tcp", "EC800E AEP guide, 4.3; address inferred"),
     Known(("echo.modemsim.test",), "192.0.2.7", 7, "echo", "RFC 862; address block of RFC 5737"),
+    Known(("ntp.modemsim.test",), "192.0.2.123", 123, "ntp", "RFC 4330; address block of RFC 5737"),
 )
+
+SECURED = "{}/coaps"
+"""The key of a platform's port for DTLS, made from the platform's own."""
+
+KNOWN: tuple[Known, ...] = (
+    *_DOCUMENTED,
+    *(
+        replace(known, port=_SECURE_PORT, platform=SECURED.format(known.platform))
+        for known in _DOCUMENTED
+        if known.port == _LWM2M_PORT
+    ),
+)
+"""Every documented address; LwM2M platforms take DTLS one port above (EC800E AEP guide, 3)."""
 
 # Addresses handed out for routed names that no document gives an address (benchmarking block, RFC 2544).
 _NAMED_POOL = ipaddress.IPv4Address("198.18.0.1")

@@ -13,8 +13,10 @@ from aiocoap import Code, Message, error
 from aiocoap.numbers.types import RST
 
 from modemsim.coap.blockwise import ask
+from modemsim.coap.dtls.server import DtlsServerSocket
 from modemsim.coap.endpoint import Endpoint, MessageEvent, Observation, PlainSocket, Tuning
 from modemsim.platforms import aep_codec
+from modemsim.platforms.doors import Doors
 from modemsim.platforms.downlinks import Downlink, DownlinkEvent, DownlinkQueue, Rejected, Unanswered
 from modemsim.platforms.gate import Gate
 from modemsim.platforms.names import device_id
@@ -58,12 +60,14 @@ class Platform:
         stream: random.Random,
         host: str = "127.0.0.1",
         port: int = 0,
+        secure_port: int = 0,
         strict: bool = False,
         auto_reply: bytes | EllipsisType | None = ...,
         tuning: Tuning | None = None,
         trace_datagrams: bool = False,
     ) -> None:
         self.address: Address = (host, port)
+        self.secure_address: Address = (host, secure_port)
         self.auto_reply = self.style.auto_reply if isinstance(auto_reply, EllipsisType) else auto_reply
         self.down = False
         self.observes = True
@@ -80,6 +84,7 @@ class Platform:
         self._downlinks = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._endpoint: Endpoint | None = None
+        self._doors: Doors | None = None
 
     @property
     def name(self) -> str:
@@ -92,10 +97,9 @@ class Platform:
         """Open the port, which is the same after a restart; raises OSError if it is taken."""
         if self._endpoint is not None:
             return
-        socket = PlainSocket(*self.address)
-        self.address = socket.local
+        self._doors = self._open_doors()
         self._endpoint = Endpoint(
-            Gate(socket, lambda: not self.down),
+            self._doors,
             PackageSite(self.upgrades, RegistrationSite(self._registrar)),
             stream=self._stream,
             tuning=self._tuning,
@@ -104,8 +108,20 @@ class Platform:
             name=self.name,
             token_length=_TOKEN_LENGTH,
         )
-        self.emit("started", address=text(self.address))
+        self.emit("started", address=text(self.address), secure_address=text(self.secure_address))
         self._registrar.resume()
+
+    def _open_doors(self) -> Doors:
+        plain = PlainSocket(*self.address)
+        try:
+            secured = PlainSocket(*self.secure_address)
+        except OSError:
+            plain.close()
+            raise
+        self.address, self.secure_address = plain.local, secured.local
+        plain_gate, secured_gate = (Gate(socket, lambda: not self.down) for socket in (plain, secured))
+        keys = self.store.key_of
+        return Doors(plain_gate, DtlsServerSocket(secured_gate, keys, trace=self._trace, name=self.name))
 
     async def stop(self) -> None:
         """Close the port at once, as a server that is shut down does.
@@ -117,7 +133,7 @@ class Platform:
             return
         self._upgrade_runs.stop()
         self._endpoint.close()
-        self._endpoint = None
+        self._endpoint = self._doors = None
         for task in self._tasks:
             task.cancel()
         self._registrar.suspend()
@@ -243,6 +259,15 @@ class Platform:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def lose_session(self, endpoint: str) -> None:
+        """Forget the DTLS session of a device, which hears no answer until it has made a new one.
+
+        Raises KeyError for an unknown endpoint.
+        """
+        device = self.store[endpoint]
+        if self._doors is not None and device.address is not None:
+            self._doors.lose_session(device.address)
+
     async def _disable(self, device: Device, seconds: int) -> None:
         timeout = Message(code=Code.PUT, uri_path=("1", "0", "5"), content_format=0, payload=b"%d" % seconds)
         disable = Message(code=Code.POST, uri_path=("1", "0", "4"))
@@ -257,6 +282,10 @@ class Platform:
             self.emit("disabled", endpoint=device.endpoint, answer=answer)
 
     # For the registrar
+
+    def identity(self, address: Address) -> str | None:
+        """The identity that the client at an address has proven; None for a plain connection."""
+        return None if self._doors is None else self._doors.identity(address)
 
     def emit(self, event: str, **fields: object) -> None:
         """Record what happened on this platform."""

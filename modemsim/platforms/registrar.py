@@ -27,6 +27,10 @@ class Owner(Protocol):
         """The downlink commands of a device."""
         ...
 
+    def identity(self, address: Address) -> str | None:
+        """The identity that the client at an address has proven; None for a plain connection."""
+        ...
+
     def observe_soon(self, session: Session) -> None:
         """The device is new, or at a new address, and wants to be observed."""
 
@@ -88,7 +92,7 @@ class Registrar:
     def register(self, queries: Sequence[str], payload: bytes, sender: Address) -> str:
         """Accept POST /rd; returns the id of the new location, raises Refused."""
         registration = parse_register(queries, payload, self._style)
-        device = self._admit(registration.endpoint)
+        device = self._admit(registration.endpoint, sender)
         earlier = self.session_of(device)
         if earlier is not None:
             del self._sessions[earlier.location]
@@ -119,6 +123,7 @@ class Registrar:
         session = self._session(location)
         device = session.device
         self._check_refusal(device.endpoint)
+        self._check_security(device, sender)
         _change(device, parse_update(queries, payload, device.version or self._style.versions[0]))
         session.refresh(self._expired)
         self._owner.emit(
@@ -150,12 +155,19 @@ class Registrar:
             reason=problem.reason,
         )
 
-    def _admit(self, endpoint: str) -> Device:
+    def _admit(self, endpoint: str, sender: Address) -> Device:
         self._check_refusal(endpoint)
         device = self._store.admit(endpoint)
         if device is None:
             raise Refused(self._style.unknown_device, "unknown device", endpoint)
+        self._check_security(device, sender)
         return device
+
+    def _check_security(self, device: Device, sender: Address) -> None:
+        """A device with a key registers in its own DTLS session, one without a key in none."""
+        if self._owner.identity(sender) != device.psk_identity:
+            reason = "no key" if device.psk_identity is None else "not in the DTLS session of this device"
+            raise Refused(Code.FORBIDDEN, reason, device.endpoint)
 
     def _check_refusal(self, endpoint: str) -> None:
         code = self._refusals.get(device_id(endpoint))

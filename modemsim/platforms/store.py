@@ -53,6 +53,10 @@ class Device:
     location: str | None = None
     uplinks: list[Uplink] = field(default_factory=list)
     downlinks: dict[str, Downlink] = field(default_factory=dict)
+    psk_identity: str | None = None
+    """The identity that stands for the device in a DTLS handshake; None: it needs none and registers
+    plainly."""
+    psk: bytes | None = field(default=None, repr=False)
 
 
 class DeviceStore:
@@ -81,6 +85,26 @@ class DeviceStore:
     def provision(self, endpoint: str) -> Device:
         """Create the device as its owner would in the console; an existing one is returned unchanged."""
         return self._devices.setdefault(device_id(endpoint), Device(endpoint))
+
+    def secure(self, endpoint: str, key: bytes, identity: str | None = None) -> Device:
+        """Give a device a pre-shared key, so that it can only register over DTLS; creates it if need be.
+
+        Without an `identity` the IMEI, or else the endpoint name, is it. Raises ValueError if another device
+        has it.
+        """
+        identity = device_id(endpoint) if identity is None else identity
+        owner = next((device for device in self if device.psk_identity == identity), None)
+        if owner is not None and owner is not self._devices.get(device_id(endpoint)):
+            raise ValueError(f"the identity {identity} belongs to the device {owner.endpoint}")
+        device = self.provision(endpoint)
+        device.psk_identity, device.psk = identity, key
+        return device
+
+    def key_of(self, identity: str) -> bytes | None:
+        """The pre-shared key for an identity; None when no device has it."""
+        return next(
+            (device.psk for device in self._devices.values() if device.psk_identity == identity), None
+        )
 
     def admit(self, endpoint: str) -> Device | None:
         """The device that wants to register; None when the store is strict and does not know it."""

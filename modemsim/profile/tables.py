@@ -223,6 +223,29 @@ class Lwm2m(Table):
     """Confirmable messages that may wait for their acknowledgement at the same time (RFC 7252 4.7)."""
 
 
+_Seconds = Annotated[float, BeforeValidator(lambda v: Delay.parse(v).low)]
+
+
+class DtlsTable(Table):
+    """How the module secures a connection with a pre-shared key; times as durations."""
+
+    suites: tuple[Literal["PSK_WITH_AES_128_CCM_8", "PSK_WITH_AES_128_CBC_SHA256"], ...] = (
+        "PSK_WITH_AES_128_CCM_8",
+        "PSK_WITH_AES_128_CBC_SHA256",
+    )
+    """What it offers, in order, unless the host chooses."""
+    retransmit_first: _Seconds = 1.0
+    retransmit_longest: _Seconds = 60.0
+    """A handshake flight is sent again after the first interval, which doubles up to the longest; when that
+    is over too, the handshake has failed (RFC 6347 4.2.4.1)."""
+    renew_after: _Seconds | None = None
+    """A session whose last datagram to the platform is older is made anew before the next one."""
+    resume: bool = False
+    """Whether a new session offers to continue the last one; needs the backend openssl."""
+    backend: Literal["auto", "mbedtls", "openssl"] = "auto"
+    """The library: python-mbedtls, pyOpenSSL, or what is installed."""
+
+
 class AccessTable(Table):
     """Which settings steer the search for a network, and the number of the default bearer."""
 
@@ -252,6 +275,10 @@ class CloudTable(Table):
     """Settings with a stored server ([host, port] or []); the first one that is set counts."""
     security: str | None = None
     """Setting that asks for a secured connection when it is not 0."""
+    credentials: str | None = None
+    """Setting with the identity and the key, as hex digits, of a secured connection."""
+    lasting: str | None = None
+    """Setting that keeps a secured connection however long the module is silent, when it is not 0."""
     endpoint: str | None = None
     """Setting with the endpoint name; else, or when empty, the IMEI."""
     binding: str | None = None
@@ -336,6 +363,7 @@ class Profile(Table):
     lwm2m: Lwm2m
     access: AccessTable = AccessTable()
     cloud: CloudTable = CloudTable()
+    dtls: DtlsTable = DtlsTable()
     firmware: FirmwareTable | None = None
     radio: RadioTable = RadioTable()
     urc_output: UrcOutput = UrcOutput()

@@ -230,6 +230,20 @@ async def platform_refuse(stage: Stage, limit: float | None, code: int | None) -
         platform.refuse(_endpoint(stage), None if code is None else Code(code))
 
 
+@_action("platform key", _HEX, Parameter("IDENTITY", str, optional=True))
+async def platform_key(stage: Stage, limit: float | None, key: bytes, identity: str | None = None) -> None:
+    """Give the module's device this pre-shared key at the platforms; without an identity its IMEI is it."""
+    imei = stage.simulation.ue.identity.imei
+    for platform in stage.simulation.platforms.values():
+        platform.store.secure(imei, key, identity)
+
+
+@_action("platform lose session")
+async def platform_lose_session(stage: Stage, limit: float | None) -> None:
+    """Let the platform forget the module's DTLS session, as a server that was restarted."""
+    _platform(stage).lose_session(_endpoint(stage))
+
+
 @_action("platform disable", _DURATION)
 async def platform_disable(stage: Stage, limit: float | None, seconds: float) -> None:
     """Send the module away for this time by executing Disable of object 1."""

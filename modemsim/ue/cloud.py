@@ -31,6 +31,7 @@ class Cloud(StrEnum):
     DEREGISTERING = "deregistering"
     DEREGISTERED = "deregistered"
     LOST = "lost"
+    RESUMPTION_FAILED = "resumption_failed"
 
 
 class CloudEvent(StrEnum):
@@ -47,10 +48,18 @@ class CloudEvent(StrEnum):
     CLOSE = "close"
     CLOSED = "closed"
     DROP = "drop"
+    UNSECURED = "unsecured"
 
 
 _LIVE = (Cloud.REGISTERED, Cloud.OBSERVED)
-_ENDED = (Cloud.UNINITIALISED, Cloud.REJECTED, Cloud.TIMEOUT, Cloud.DEREGISTERED, Cloud.LOST)
+_ENDED = (
+    Cloud.UNINITIALISED,
+    Cloud.REJECTED,
+    Cloud.TIMEOUT,
+    Cloud.DEREGISTERED,
+    Cloud.LOST,
+    Cloud.RESUMPTION_FAILED,
+)
 
 TRANSITIONS: Mapping[tuple[Cloud, CloudEvent], Cloud] = {
     **{(state, CloudEvent.OPEN): Cloud.REGISTERING for state in _ENDED},
@@ -61,6 +70,7 @@ TRANSITIONS: Mapping[tuple[Cloud, CloudEvent], Cloud] = {
     (Cloud.OBSERVED, CloudEvent.OBSERVE): Cloud.OBSERVED,
     (Cloud.OBSERVED, CloudEvent.CANCEL): Cloud.REGISTERED,
     **{(state, CloudEvent.RESET): Cloud.LOST for state in _LIVE},
+    **{(state, CloudEvent.UNSECURED): Cloud.RESUMPTION_FAILED for state in _LIVE},
     **{(state, CloudEvent.RETRY): Cloud.REGISTERING for state in _LIVE},
     **{(state, CloudEvent.CLOSE): Cloud.DEREGISTERING for state in _LIVE},
     (Cloud.DEREGISTERING, CloudEvent.CLOSED): Cloud.DEREGISTERED,
@@ -128,6 +138,9 @@ class CloudSession:
         self.uplink_sequence: int | None = None
         """The number the host gave its last confirmable uplink."""
         self.client: Client | None = None
+        self.security: str | None = None
+        """The secured connection: None (plain, or never tried), "running", "up", "pending" (to be made anew),
+        "failed", "closed"."""
         self._address: str | None = None
         self._awaited: int | None = None
 
@@ -185,6 +198,7 @@ class CloudSession:
         self._forget_client()
         self._step(CloudEvent.OPEN)
         self.server = server
+        self.security = None
         self.service = service or Service()
         self._retries = retries
         self._stale = False
@@ -193,12 +207,6 @@ class CloudSession:
         self._reopen = lambda: self.open(make_client, server, local_ip, service, retries)
         self._publish("cloud.connecting")
         self._spawn(self.client.register())
-
-    def fail_to_secure(self, service: Service) -> None:
-        """A session that was to be encrypted cannot be built: there is no DTLS here."""
-        self.service = service
-        self._take_down()
-        self._publish("cloud.not_secured", reason="this simulator has no DTLS yet")
 
     def open_in_vain(self, server: Address, seconds: float, reason: str) -> None:
         """Be registering for so long, then give up: no connection of the kind asked for can be made."""
@@ -364,7 +372,28 @@ class CloudSession:
         elif state is ClientState.REJECTED and self._step(CloudEvent.REFUSED):
             self._refused(reason)
         elif state is ClientState.TIMEOUT and self._step(CloudEvent.UNANSWERED):
-            self._refused("timeout")
+            self._refused(reason or "timeout")
+
+    def _on_security(self, state: str, reason: str | None = None) -> None:
+        """The secured connection is being made ("running"), stands ("up"), "failed" or is "closed"."""
+        self.security = state
+        self._publish("security", state=state, reason=reason)
+
+    def renew_security(self) -> bool:
+        """Have a new DTLS session made before the next datagram; False when there is none to renew."""
+        secured = None if self.client is None else self.client.secured
+        if secured is None or self.security != "up":
+            return False
+        secured.renew()
+        self.security = "pending"
+        return True
+
+    def _on_unsecured(self, reason: str) -> None:
+        """There is no secured connection any more: a session that was live ends."""
+        if self._step(CloudEvent.UNSECURED):
+            self._forget_client()
+            self._take_down()
+            self._publish("cloud.unsecured", reason=reason)
 
     def _refused(self, reason: str | None) -> None:
         self._take_down()
@@ -407,7 +436,7 @@ class CloudSession:
         if outcome not in _OUTCOMES:
             return
         if confirmable and message_id == self._awaited:
-            self._end_report(_OUTCOMES[outcome])
+            self._end_report(UplinkStatus.FAILED if self.security == "failed" else _OUTCOMES[outcome])
         if outcome == "rst":
             self._on_reset(message_id)
         elif confirmable and outcome == "ack":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from modemsim.net import Address
 from modemsim.profile import CloudTable
+from modemsim.ue.security import Protection
 
 if TYPE_CHECKING:
     from modemsim.ue.module import Ue
@@ -57,6 +58,16 @@ class Enrolment:
         key = self._table.security
         return key is not None and self._ue.settings.get(key) != 0
 
+    @property
+    def protection(self) -> Protection | None:
+        """How the connection is secured; None when it is plain, or there is no key."""
+        table, settings = self._table, self._ue.settings
+        stored = settings.get(table.credentials) if table.credentials and self.secured else None
+        if not stored:
+            return None
+        renew = table.lasting is None or settings.get(table.lasting) == 0
+        return Protection(stored[0], bytes.fromhex(stored[1]), renew=renew)
+
     def restart(self) -> None:
         """A start: the host is to be told again."""
         self._announced = False
@@ -81,12 +92,17 @@ class Enrolment:
             return
         host, port = server
         address = await ue.resolve(host)
-        if address is None or self.secured:
-            reason = "dtls" if address else "dns"
+        if address is None or (self.secured and self.protection is None):
+            reason = "dtls_error" if address else "dns"
             ue.trace.emit("lwm2m", "no_connection", server=f"{host}:{port}", reason=_REASONS[reason])
             ue.cloud.open_in_vain(server, ue.timing.draw("connection_failure"), reason)
         elif ue.radio.ip is not None:
-            ue.open_cloud((address, port), name=self._text(self._table.endpoint), binding=self._binding())
+            ue.open_cloud(
+                (address, port),
+                name=self._text(self._table.endpoint),
+                binding=self._binding(),
+                protection=self.protection,
+            )
 
     def _text(self, key: str | None) -> str | None:
         return str(self._ue.settings.get(key) or "") or None if key else None
@@ -98,5 +114,5 @@ class Enrolment:
 
 _REASONS = {
     "dns": "nobody knows the server's name",
-    "dtls": "a secured connection was asked for, and the simulator has no DTLS",
+    "dtls_error": "a secured connection was asked for, and there is no key",
 }

@@ -25,6 +25,7 @@ from modemsim.net import Address
 from modemsim.ue.cloud import DATA_PATH, Cloud
 from modemsim.ue.hosted_buffer import RequestBuffer, Series, request_lines
 from modemsim.ue.lwm2m_client import policy, standard_objects
+from modemsim.ue.security import Protection, follow, secure
 
 if TYPE_CHECKING:
     from modemsim.ue.module import Ue
@@ -76,6 +77,8 @@ class HostedSession:
         """Values that the host gives one after the other, by command."""
         self.client: Client | None = None
         self.server: Address | None = None
+        self.security: str | None = None
+        """The secured connection: None (plain), "running", "up", "failed", "closed"."""
         self._registering = False
         self._lost = False
         self._reason: str | None = None
@@ -154,12 +157,12 @@ class HostedSession:
             ue.trace.emit("lwm2m", "no_bootstrap", endpoint=config.endpoint, server=config.host,
                           reason="this simulator has no bootstrap server")  # fmt: skip
             self._register_failed("no_bootstrap")
-        elif config.security != NO_SECURITY:
-            ue.trace.emit("lwm2m", "no_dtls", endpoint=config.endpoint, server=f"{address}:{config.port}",
-                          reason="this simulator makes no DTLS sessions")  # fmt: skip
-            await asyncio.sleep(ue.timing.draw("dtls_give_up"))
+        elif config.security not in (PSK, NO_SECURITY):
+            ue.trace.emit("lwm2m", "no_certificates", endpoint=config.endpoint,
+                          reason="this simulator secures with pre-shared keys only")  # fmt: skip
             self._register_failed("handshake")
         else:
+            self.security = None
             self.server = (address, config.port)
             self.client = self._make_client(config, self.server)
             await self.client.register()
@@ -253,7 +256,23 @@ class HostedSession:
             self._registering = False
             self._publish("qlw.registered", status=0, reason=None)
         else:
-            self._register_failed("timeout" if reason == "timeout" else "refused")
+            self._register_failed(self._failure(reason))
+
+    def _failure(self, reason: str | None) -> str:
+        """The profile's word for a registration that did not come about."""
+        known = self._ue.profile.words["qlw_register"]
+        return reason if reason in known else "refused"
+
+    def _on_security(self, state: str, reason: str | None = None) -> None:
+        self.security = state
+        self._publish("security", state=state, reason=reason)
+
+    def _on_unsecured(self, reason: str) -> None:
+        """A connection that was lost cannot be made anew: the session is over."""
+        if self.registered:
+            self._forget_client()
+            self._lost = True
+            self._publish("qlw.unsecured", status=self._word("qlw_register", reason))
 
     def _on_update_failed(self, automatic: bool, message_id: int, reason: str | None) -> None:
         self._reason = reason
@@ -322,18 +341,21 @@ class HostedSession:
 
     def _make_client(self, config: ServerConfig, server: Address) -> Client:
         ue = self._ue
-        tree = ObjectTree(*standard_objects(ue, server))
+        tree = ObjectTree(*standard_objects(ue, server, secured=config.security == PSK))
         for (object_id, instance_id), resources in self.objects.items():
             tree.add(custom_instance(object_id, instance_id, resources))
         account = tree.instance(*SERVER)
         account.values[DISABLE_TIMEOUT] = DISABLE_SECONDS
         account.on_execute[DISABLE] = lambda arguments: self._disabled(account.read(DISABLE_TIMEOUT))
         retransmit, times = ue.settings.get("+QLWCFG.retransmit")
-        return Client(
+        plain = ue.bearer.udp()
+        protection = self._protection(config)
+        secured = None if protection is None else secure(ue, plain, server, protection)
+        client = Client(
             name=config.endpoint,
             server=server,
             lifetime=config.lifetime,
-            socket=ue.bearer.udp(),
+            socket=secured or plain,
             objects=tree,
             policy=replace(
                 policy(ue.profile.lwm2m),
@@ -351,6 +373,17 @@ class HostedSession:
             publish=self._hear,
             trace=ue.trace,
         )
+        if secured is not None:
+            follow(secured, client, self._hear)
+        return client
+
+    def _protection(self, config: ServerConfig) -> Protection | None:
+        """How the connection is secured; with dtls_mode 1 the session lasts however long the module is
+        silent."""
+        if config.security != PSK:
+            return None
+        lasting = bool(self._ue.settings.get("+QLWCFG.dtls_mode"))
+        return Protection(config.psk_id, bytes.fromhex(config.psk), renew=not lasting)
 
     def _disabled(self, timeout: object) -> None:
         """The server sends the module away for a time (OMA LwM2M 1.0.2, E.2, Disable)."""

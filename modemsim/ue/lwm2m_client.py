@@ -14,10 +14,14 @@ from modemsim.lwm2m.policy import Policy
 from modemsim.lwm2m.tree import ObjectTree
 from modemsim.net import Address
 from modemsim.profile import Lwm2m
+from modemsim.ue.security import Protection, follow, secure
 from modemsim.ue.service import Service
 
 if TYPE_CHECKING:
     from modemsim.ue.module import Ue
+
+SIGNAL_STRENGTH = (4, 0, 2)
+"""The resource that changes with the network (object 4, Radio Signal Strength)."""
 
 
 def make_client(
@@ -27,9 +31,13 @@ def make_client(
     lifetime: int,
     publish: Callable[..., None],
     service: Service | None = None,
+    protection: Protection | None = None,
     binding: str | None = None,
 ) -> Client:
-    """A client for `server` on a new socket of the module's bearer; `lifetime` in seconds, 0 for none."""
+    """A client for `server` on a new socket of the module's bearer; `lifetime` in seconds, 0 for none.
+
+    With a protection the connection is secured by DTLS.
+    """
     ends_unanswered = service is None or service.ends_unanswered
     table = ue.profile.lwm2m
     chosen = replace(
@@ -37,18 +45,23 @@ def make_client(
         binding=binding or table.binding,
         keep_on_unanswered_deregister=not ends_unanswered,
     )
-    return Client(
+    plain = ue.bearer.udp()
+    secured = None if protection is None else secure(ue, plain, server, protection)
+    client = Client(
         name=name,
         server=server,
         lifetime=lifetime,
-        socket=ue.bearer.udp(),
-        objects=object_tree(ue, server),
+        socket=secured or plain,
+        objects=object_tree(ue, server, secured=secured is not None),
         policy=chosen,
         tuning=tuning(table, ue.network.coverage_level),
         stream=ue.timing.stream("coap"),
         publish=publish,
         trace=ue.trace,
     )
+    if secured is not None:
+        follow(secured, client, publish)
+    return client
 
 
 def policy(table: Lwm2m) -> Policy:
@@ -80,22 +93,22 @@ def tuning(table: Lwm2m, coverage_level: int) -> Tuning:
     )
 
 
-def object_tree(ue: Ue, server: Address) -> ObjectTree:
+def object_tree(ue: Ue, server: Address, *, secured: bool = False) -> ObjectTree:
     """Objects 0, 1, 3, 4, 5, 19 and, where the profile lists it, 20 with the module's present figures."""
     logs = [objects.event_log()] if "20/0" in ue.profile.lwm2m.links else []
     return ObjectTree(
-        *standard_objects(ue, server),
+        *standard_objects(ue, server, secured=secured),
         objects.appdata_uplink(),
         objects.appdata_downlink(lambda payload: None),
         *logs,
     )
 
 
-def standard_objects(ue: Ue, server: Address) -> list[ObjectInstance]:
+def standard_objects(ue: Ue, server: Address, *, secured: bool = False) -> list[ObjectInstance]:
     """Objects 0, 1, 3, 4 and 5, which every device has."""
     host, port = server
     return [
-        objects.security(f"coap://{host}:{port}"),
+        objects.security(f"{'coaps' if secured else 'coap'}://{host}:{port}", secured=secured),
         objects.server(),
         _device(ue),
         _connectivity(ue),
@@ -114,7 +127,10 @@ def _device(ue: Ue) -> ObjectInstance:
             13: lambda: int(ue.calendar.now_utc().timestamp()),
             14: lambda: _utc_offset(ue.calendar.zone_quarters),
         },
-        on_execute={4: lambda arguments: ue.reboot_soon()},
+        on_execute={
+            4: lambda arguments: ue.reboot_soon(),
+            5: lambda arguments: ue.factory_reset_soon(),
+        },
     )
 
 

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 from modemsim.at.template import render
 from modemsim.at.urc import frame
 from modemsim.clock import Calendar
+from modemsim.coap.dtls.engine import KeyLog
 from modemsim.net import Address
 from modemsim.net.bearer import Bearer
-from modemsim.net.resolver import Resolver
 from modemsim.net.routes import Routes
 from modemsim.profile import BootStep, Profile
 from modemsim.radio.emm import Emm
@@ -29,17 +29,17 @@ from modemsim.ue.firmware import Firmware
 from modemsim.ue.firmware_http import HttpFirmware
 from modemsim.ue.hosted_session import HostedSession
 from modemsim.ue.identity import Identity
+from modemsim.ue.ip_services import IpServices
 from modemsim.ue.language import Language
 from modemsim.ue.line_rate import LineRate
-from modemsim.ue.lwm2m_client import make_client, tuning
-from modemsim.ue.mqtt_clients import MqttClients
+from modemsim.ue.lwm2m_client import SIGNAL_STRENGTH, make_client, tuning
 from modemsim.ue.nvm import Nvm
 from modemsim.ue.pdp import PdpContexts
 from modemsim.ue.power import Power, PowerEvent, boot_noise, next_state
 from modemsim.ue.raw_coap import RawCoap
+from modemsim.ue.security import Protection
 from modemsim.ue.service import Service
 from modemsim.ue.settings import Settings
-from modemsim.ue.sockets import Sockets
 from modemsim.ue.statistics import AirTime
 from modemsim.ue.terminal import Terminal
 from modemsim.ue.uplinks import Uplinks
@@ -93,6 +93,7 @@ class Ue:
         imei: str | None = None,
         imsi: str | None = None,
         state: Path | None = None,
+        keylog: KeyLog | None = None,
     ) -> None:
         self.profile = profile
         self.catalogue = language.catalogue
@@ -100,6 +101,7 @@ class Ue:
         self.network = network
         self.routes = routes
         self.trace = trace
+        self.keylog = keylog
         self.timing = Timing(profile.delays(), seed)
         self.identity = Identity.of(profile.identity, imei)
         self.usim = Usim(imsi or profile.identity.imsi, profile.identity.iccid, on_change=self._sim_changed)
@@ -117,20 +119,11 @@ class Ue:
         )
         self.access = Access(self.radio, network, self.settings, self.timing, self.spawn, profile.access)
         self.bearer = Bearer(self.radio, routes, self.timing, trace)
-        self.resolver = Resolver(self.bearer)
-        self.sockets = Sockets(
-            profile.sockets,
-            self.bearer,
-            self.resolver,
-            self.timing,
-            self.publish,
-            self.spawn,
-            lambda: self.terminal.urcs_waiting,
-            lambda key: key is not None and bool(self.settings.get(key)),
-        )
+        self.bearer.nat_timeout = lambda: network.nat_timeout
         self.raw_coap = RawCoap(self.bearer, self.publish)
         self.pdp = PdpContexts(self.radio, self.settings, self.timing, self.publish)
-        self.sockets.on_failure = self.pdp.failed
+        self.ip = IpServices(self)
+        self.resolver, self.sockets, self.mqtt = self.ip.resolver, self.ip.sockets, self.ip.mqtt
         self.hosted = HostedSession(self)
         self.downlinks = Downlinks(
             self.limit("downlink_messages"),
@@ -156,15 +149,7 @@ class Ue:
             trace=trace,
             receive_buffer=profile.serial.receive_buffer,
         )
-        self.mqtt = MqttClients(
-            profile.mqtt,
-            self.bearer,
-            self.resolver,
-            self.publish,
-            self.spawn,
-            lambda: self.terminal.urcs_waiting,
-        )
-        self.terminal.on_urc_sent = self._line_idle
+        self.terminal.on_urc_sent = self.ip.line_idle
         self.delivery: Callable[[], Delivery] = lambda: Delivery(
             self.settings.get(profile.cloud.delivery) if profile.cloud.delivery else Delivery.DIRECT
         )
@@ -209,8 +194,7 @@ class Ue:
             if not self.firmware.bearer_up():
                 self.enrolment.bearer_up()
         else:
-            self.sockets.bearer_lost()
-            self.mqtt.bearer_lost()
+            self.ip.bearer_lost()
             self.cloud.address_lost()
             if self.quirk("report_fails_with_bearer"):
                 self.cloud.bearer_lost()
@@ -224,8 +208,7 @@ class Ue:
     def _on_pdp(self, values: dict[str, Any]) -> dict[str, Any]:
         self.hosted.connection_changed(values["up"])
         if not values["up"]:
-            self.sockets.bearer_lost(by_host=values["by_host"])
-            self.mqtt.bearer_lost()
+            self.ip.bearer_lost(by_host=values["by_host"])
         return values
 
     def _on_nitz(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -234,13 +217,10 @@ class Ue:
             self.calendar.set(values["utc"], zone)
         return {"utc": values["utc"], "zone": zone, "local": values["utc"] + timedelta(minutes=15 * zone)}
 
-    def _line_idle(self) -> None:
-        self.sockets.pump()
-        self.mqtt.pump()
-
     def _network_changed(self) -> None:
         if self.cloud.client is not None:
             self.cloud.client.tuning = tuning(self.profile.lwm2m, self.network.coverage_level)
+            self.cloud.client.changed(SIGNAL_STRENGTH)
         signal = self.radio.signal()
         if self.state is Power.ON and signal.rssi_index != self._rssi_index:
             self._rssi_index = signal.rssi_index
@@ -313,15 +293,21 @@ class Ue:
         lifetime: int | None = None,
         service: Service | None = None,
         retries: Callable[[], int] = lambda: 0,
+        protection: Protection | None = None,
         binding: str | None = None,
     ) -> None:
-        """Start to register with the platform at `server`; without a `name` the IMEI is the endpoint name."""
+        """Start to register with the platform at `server`; without a `name` the IMEI is the endpoint name.
+
+        With a protection the connection is secured by DTLS, whatever the port is.
+        """
         assert self.radio.ip is not None
         endpoint = name or self.identity.imei
         seconds = self.lifetime if lifetime is None else lifetime
         self.firmware.session_opened()
         self.cloud.open(
-            lambda hear: make_client(self, server, endpoint, seconds, self._both(hear), service, binding),
+            lambda hear: make_client(
+                self, server, endpoint, seconds, self._both(hear), service, protection, binding
+            ),
             server,
             self.radio.ip,
             service,
@@ -354,6 +340,11 @@ class Ue:
     def reboot_soon(self) -> None:
         """Restart as the platform asked for, once it had its answer (object 3, Reboot)."""
         self.spawn(self._reboot())
+
+    def factory_reset_soon(self) -> None:
+        """Forget every stored setting and restart, as the platform asked for (object 3, Factory Reset)."""
+        self.settings.factory_reset()
+        self.reboot_soon()
 
     async def _reboot(self) -> None:
         await asyncio.sleep(self.timing.draw("reboot"))
@@ -399,9 +390,7 @@ class Ue:
         self.terminal.stop()
         self.radio.kill()
         self.bearer.close()
-        self.sockets.clear()
-        self.mqtt.clear()
-        self.resolver.clear()
+        self.ip.clear()
         self.raw_coap.clear()
         self.downlinks.clear()
         self.uplinks.clear()

@@ -41,9 +41,15 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
 
 
-async def _registered(number: int, world: World, first: Simulation) -> Simulation:
+KEY = "000102030405060708090a0b0c0d0e0f"
+SECURED = "bc260y-coaps"
+"""A BC260Y that registers over DTLS."""
+
+
+async def _registered(number: int, world: World, first: Simulation, secured: bool) -> Simulation:
     """A module that a platform has accepted."""
     profile = first.profile.name
+    lines = (f'AT+NCDPOPEN="180.101.147.115",5684,"{KEY}"',) if secured else REGISTER[profile]
     imei = f"86000000{number:07d}"
     simulation = Simulation(
         Options(profile, seed=number, imei=imei, imsi=f"46011000{number:07d}"),
@@ -54,7 +60,10 @@ async def _registered(number: int, world: World, first: Simulation) -> Simulatio
     await simulation.start(port)
     while simulation.ue.radio.ip is None:
         await asyncio.sleep(1)
-    for line in REGISTER[profile]:
+    if secured:
+        for platform in world.platforms.values():
+            platform.store.secure(imei, bytes.fromhex(KEY))
+    for line in lines:
         port.host_write(line.format(imei=imei).encode() + b"\r")
         await asyncio.sleep(3)
     while not any(imei in p.store and p.store[imei].registered for p in world.platforms.values()):
@@ -66,11 +75,12 @@ async def _registered(number: int, world: World, first: Simulation) -> Simulatio
 
 async def _many(profile: str, count: int) -> tuple[int, float]:
     """Bytes and seconds that `count` modules after the first take."""
-    options = Options(profile)
+    secured = profile == SECURED
+    options = Options(profile.removesuffix("-coaps"))
     world = World.build(options)
-    first = await _registered(9_000_000, world, Simulation(options, world=world))
+    first = await _registered(9_000_000, world, Simulation(options, world=world), secured)
     before, started = resident(), time.perf_counter()
-    modules = await asyncio.gather(*(_registered(number, world, first) for number in range(count)))
+    modules = await asyncio.gather(*(_registered(number, world, first, secured) for number in range(count)))
     seconds, used = time.perf_counter() - started, resident() - before
     for simulation in [first, *modules]:
         await simulation.stop()

@@ -20,9 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import serial
+from bench_dtls import installed, measure_handshake, measure_request
 from bench_firmware import libcoap_server, platform_server
 from bench_firmware import measure as measure_download
-from bench_modules import measure_modules
+from bench_ip import measure_mqtt, measure_tcp, measure_udp
+from bench_modules import SECURED, measure_modules
 from bench_urcs import measure_urc_error
 from rich.console import Console
 from rich.table import Table
@@ -185,6 +187,17 @@ def urc_figures(rounds: int) -> list[Figure]:
                    "real time", "goal p99 5 ms", p99 / 0.005)]  # fmt: skip
 
 
+def ip_figures(rounds: int) -> list[Figure]:
+    """Traffic through AT commands beside the same traffic by a bare socket; no goal, each for its own sake."""
+    figures = []
+    for what, unit, measure in (("UDP round trips", "/s", measure_udp), ("TCP echo", " MB/s", measure_tcp),
+                                ("MQTT QoS 1 messages", "/s", measure_mqtt)):  # fmt: skip
+        ours, bare = measure(rounds)
+        figures.append(Figure(f"{what} through AT", f"{ours:.4g}{unit}", f"bare {bare:.4g}{unit}",
+                              f"{ours / bare:.2f}x"))  # fmt: skip
+    return figures
+
+
 def module_figures(count: int) -> list[Figure]:
     """Memory of an idle registered module and time to register many, for every profile."""
     figures = []
@@ -193,6 +206,26 @@ def module_figures(count: int) -> list[Figure]:
         figures.append(Figure(f"memory of an idle registered {name}", f"{each / 1024:.0f} KiB",
                               f"{count} registered in {seconds:.2f} s", "goal 100 KiB", each / 1024 / 100))  # fmt: skip
     return figures
+
+
+def dtls_figures(rounds: int, modules: int) -> list[Figure]:
+    """Encryption for each library that is installed, beside plain CoAP and modules that register plainly."""
+    plain = measure_request(None, rounds)
+    figures = []
+    for backend in installed():
+        request = measure_request(backend, rounds)
+        figures += [
+            Figure(f"DTLS handshake, {backend}", f"{measure_handshake(backend, rounds // 5) * 1e3:.2f} ms",
+                   "CPU of both ends", ""),
+            Figure(f"coaps request, {backend}", f"{request * 1e6:.0f} us", f"plain coap {plain * 1e6:.0f} us",
+                   f"{request / plain:.2f}x"),
+        ]  # fmt: skip
+    each, seconds = measure_modules(SECURED, modules)
+    bare, bare_seconds = measure_modules("bc260y", modules)
+    return [*figures, Figure(f"{modules} modules over coaps, each", f"{each / 1024:.0f} KiB",
+                             f"over coap {bare / 1024:.0f} KiB", ""),
+            Figure(f"{modules} modules registered over coaps", f"{seconds:.1f} s",
+                   f"over coap {bare_seconds:.1f} s", "virtual time")]  # fmt: skip
 
 
 def firmware_figures(rounds: int) -> list[Figure]:
@@ -218,7 +251,9 @@ def main() -> int:
         *at_figures(300 if quick else 2000),
         *profile_figures(100 if quick else 500),
         *urc_figures(40 if quick else 200),
+        *ip_figures(300 if quick else 2000),
         *module_figures(50 if quick else 100),
+        *dtls_figures(200 if quick else 1000, 100 if quick else 500),
         *firmware_figures(3 if quick else 9),
     ]
     table = Table("figure", "measured", "yardstick", "goal", "", title="modemsim benchmarks")

@@ -70,7 +70,12 @@ class FakeSimulation:
             "power": self.powered,
             "emm": {"state": "home", "stat": 1, "attached": True, "ip": "100.64.0.1"},
             "rrc": "idle",
-            "lwm2m": {"state": "observed", "endpoint": "862745063975087", "server": "180.101.147.115:5683"},
+            "lwm2m": {
+                "state": "observed",
+                "endpoint": "862745063975087",
+                "server": "180.101.147.115:5683",
+                "security": None,
+            },
             "time": {"simulated_seconds": 12.5, "utc": "2026-01-01T00:00:12.500000+00:00"},
         }
 
@@ -131,6 +136,7 @@ def test_platforms_devices_and_uplinks() -> None:
                 "lifetime": 86400,
                 "binding": "U",
                 "address": "127.0.0.1:5000",
+                "psk_identity": None,
                 "objects": ["/1/0", "/19/0"],
                 "observed": True,
                 "last_heard": heard,
@@ -159,6 +165,13 @@ def test_a_device_is_made_known_and_deleted() -> None:
         answer = await client.put(new)
         assert (answer.status_code, answer.json()["registered"]) == (200, False)
         assert "4711" in simulation.platforms["ct-iot"].store
+        answer = await client.put(new, json={"psk_hex": "00ff", "psk_identity": "47"})
+        assert (answer.status_code, answer.json()["psk_identity"]) == (200, "47")
+        assert simulation.platforms["ct-iot"].store.key_of("47") == b"\0\xff"
+        assert "00ff" not in (await client.get("/api/v1/platforms/ct-iot/devices")).text
+        answer = await client.put(f"{new}2", json={"psk_hex": "00", "psk_identity": "47"})
+        assert answer.json() == {"detail": "the identity 47 belongs to the device 4711"}
+        assert answer.status_code == 409
         assert (await client.delete(new)).status_code == 204
         assert "4711" not in simulation.platforms["ct-iot"].store
         assert (await client.delete(new)).status_code == 404
@@ -208,6 +221,7 @@ def test_the_network() -> None:
             "latency": [1.2, 1.2, 1.2],
             "outage": True,
             "congested": False,
+            "nat_timeout": None,
             "plmn": "46011",
             "tac": 0x33C2,
             "cell_id": 0x022FE6CF,

@@ -58,7 +58,7 @@ async def test_a_lifetime_that_is_not_told(bench: Bench) -> None:
 async def test_registration_as_a_profile_wants_it(bench: Bench) -> None:
     await bench.registered()
     ((_, _, query, payload),) = bench.server.requests
-    assert query == ("lwm2m=1.1", "ep=860000000000001", "b=UQ")
+    assert query == ("lwm2m=1.1", "ep=860000000000001", "b=U", "Q")
     assert payload == (b'</>;rt="oma.lwm2m",</1/0>,</2>,</3/0>,</4/0>,</5/0>,</6/0>,</19/0>,</19/1>')
 
 
