@@ -36,6 +36,7 @@ FAMILIES = (
     "ip_quectel",
     "sockets_ec800e",
     "mqtt_quectel",
+    "fota_quectel",
     "sockets_neul",
     "sockets_simcom",
     "mqtt_simcom",

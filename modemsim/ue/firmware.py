@@ -3,7 +3,7 @@
 Published: "firmware.observed" and "firmware.unobserved" (5/0/3), "firmware.download_offered",
 "firmware.update_offered", "firmware.download_started", "firmware.block" (received), "firmware.arrived",
 "firmware.downloaded", "firmware.download_failed" (result, code, whole), "firmware.update_started",
-"firmware.patch_started", "firmware.progress" (percent), "firmware.update_finished" (result, ok) and
+"firmware.patch_started", "firmware.progress" (percent), "firmware.update_finished" (result, ok, code) and
 "firmware.over" (ok: the platform has let go an update that ended); each with the session's command family as
 `service`.
 """
@@ -61,8 +61,8 @@ class Firmware:
         self.object.told = self._tell
         self.in_boot_loader = False
         limit = ue.profile.limits.get("firmware_bytes", 0)
-        self._flash = Flash(ue.nvm.folder if self.supported else None, limit)
-        self._flash.appended = self._arrived
+        self.flash = Flash(ue.nvm.folder if self.supported else None, limit)
+        self.flash.appended = self._arrived
         self._kept: dict[str, Any] = ue.nvm.section(SECTION)
         self._download: asyncio.Task[Any] | None = None
         self._told: asyncio.Future[None] | None = None
@@ -124,7 +124,7 @@ class Firmware:
     def fetch(self, uri: str) -> None:
         """Download from a URI; an earlier part of the same package is gone on with where the module can."""
         if not (self.table.resume and self._kept.get("uri") == uri):
-            self._flash.erase()
+            self.flash.erase()
         self._keep(uri=uri)
         self._begin()
 
@@ -133,12 +133,12 @@ class Firmware:
         try:
             if offset == 0:
                 self._publish("firmware.download_started")
-                self._flash.begin(b"", None)
-            if offset + len(data) == self._flash.length and offset:
+                self.flash.begin(b"", None)
+            if offset + len(data) == self.flash.length and offset:
                 return  # the server sent it again
-            if offset != self._flash.length:
+            if offset != self.flash.length:
                 raise Refusal(Code.REQUEST_ENTITY_INCOMPLETE)
-            self._flash.append(data)
+            self.flash.append(data)
         except DownloadFailed as problem:
             self._fail(problem)
             raise Refusal(Code.REQUEST_ENTITY_TOO_LARGE) from None
@@ -152,7 +152,7 @@ class Firmware:
         if self._download is not None:
             self._download.cancel()
             self._download = None
-        self._flash.erase()
+        self.flash.erase()
         if self.object.state is FirmwareState.DOWNLOADING:
             self._publish_failure(UpdateResult.CONNECTION_LOST)
 
@@ -197,7 +197,7 @@ class Firmware:
         host = await self._ue.resolve(uri.host)
         if host is None:
             raise DownloadFailed(UpdateResult.INVALID_URI, f"nobody knows the host {uri.host}")
-        if not self._flash.length:
+        if not self.flash.length:
             await self._pause("fota_prepare")
         endpoint = self._endpoint()
         try:
@@ -205,7 +205,7 @@ class Firmware:
                 endpoint,
                 (host, uri.port),
                 uri,
-                self._flash,
+                self.flash,
                 exponent=self.table.block.bit_length() - 5,
                 repeats=self.table.block_repeats,
             )
@@ -221,7 +221,7 @@ class Firmware:
     def _check(self) -> None:
         """Raise DownloadFailed unless the package in the flash is whole and for this module."""
         try:
-            image = firmware_image.check(self._flash.data)
+            image = firmware_image.check(self.flash.data)
         except firmware_image.CorruptImage as problem:
             raise DownloadFailed(UpdateResult.INTEGRITY, str(problem)) from None
         except firmware_image.ImageError as problem:
@@ -235,7 +235,7 @@ class Firmware:
     def _fail(self, problem: DownloadFailed, *, whole: bool = False) -> None:
         self._download = None
         if not (self.table.resume and problem.result is UpdateResult.CONNECTION_LOST):
-            self._flash.erase()
+            self.flash.erase()
         self._ue.trace.emit("ue", "firmware.problem", reason=problem.reason)
         self.object.step(FirmwareEvent.FAIL, problem.result)
         self._publish_failure(problem.result, whole=whole)
@@ -261,7 +261,7 @@ class Firmware:
         self._consent.drop()
         if self.object.state is FirmwareState.DOWNLOADING and not self._continues:
             if not self.table.resume:
-                self._flash.erase()
+                self.flash.erase()
             self.object.step(FirmwareEvent.FAIL, UpdateResult.CONNECTION_LOST)
 
     @property
@@ -285,23 +285,29 @@ class Firmware:
 
     async def _patch(self) -> None:
         """Begins anew after a power cut: the package stays until the new firmware is complete."""
-        try:
-            image = firmware_image.check(self._flash.data)
-            fits = image.module == self._ue.profile.name and image.source == self._installed
-        except firmware_image.ImageError:
-            fits = False
+        why, target = self._examine()
         self._publish("firmware.patch_started")
         for step in range(1, self.table.steps + 1):
             await self._pause("fota_step")
             self._publish("firmware.progress", percent=100 * step // self.table.steps)
-            if not fits:
-                self._keep(untold=True)
+            if why is not None:
+                self._keep(untold=True, why=why)
                 self.object.step(FirmwareEvent.MISCARRY, UpdateResult.UPDATE_FAILED)
                 return
-        self._keep(untold=True, revision=image.target)
+        self._keep(untold=True, revision=target, why=None)
         self.object.step(FirmwareEvent.SUCCEED, UpdateResult.SUCCESS)
         self._apply_revision()
-        self._flash.erase()
+        self.flash.erase()
+
+    def _examine(self) -> tuple[str | None, str]:
+        """Why the package cannot be applied (a key of `words.update_error`), if so, and its target."""
+        try:
+            image = firmware_image.check(self.flash.data)
+        except firmware_image.ImageError:
+            return "damaged", ""
+        if image.module != self._ue.profile.name:
+            return "module", image.target
+        return (None if image.source == self._installed else "source"), image.target
 
     @property
     def _installed(self) -> str:
@@ -314,8 +320,10 @@ class Firmware:
         """Tell the host how the update ended, once."""
         if self._kept.get("untold"):
             self._keep(untold=False)
-            result = self.object.result
-            self._publish("firmware.update_finished", result=int(result), ok=result is UpdateResult.SUCCESS)
+            result, words = self.object.result, self._ue.profile.words.get("update_error", {})
+            code = words.get(str(self._kept.get("why")), 0)
+            ok = result is UpdateResult.SUCCESS
+            self._publish("firmware.update_finished", result=int(result), ok=ok, code=code)
 
     # ------------------------------------------------------------ registration and observation
 

@@ -47,7 +47,7 @@ class Flash:
             raise DownloadFailed(UpdateResult.NO_STORAGE, f"{total} octets do not fit in {self._limit}")
         self._write()
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: bytes, *, quietly: bool = False) -> None:
         """Keep what follows; raises DownloadFailed when it does not fit."""
         if len(self._data) + len(data) > self._limit:
             raise DownloadFailed(UpdateResult.NO_STORAGE, f"more than {self._limit} octets")
@@ -55,7 +55,8 @@ class Flash:
         if self._file is not None:
             with self._file.open("ab") as file:
                 file.write(data)
-        self.appended(len(self._data))
+        if not quietly:
+            self.appended(len(self._data))
 
     def truncate(self, length: int) -> None:
         """Forget what is behind `length`."""

@@ -27,6 +27,7 @@ from modemsim.ue.downlinks import Delivery, Downlinks
 from modemsim.ue.energy import Meter
 from modemsim.ue.enrolment import Enrolment
 from modemsim.ue.firmware import Firmware
+from modemsim.ue.firmware_http import HttpFirmware
 from modemsim.ue.hosted_session import HostedSession
 from modemsim.ue.identity import Identity
 from modemsim.ue.ip_services import IpServices
@@ -159,6 +160,7 @@ class Ue:
         )
         self.enrolment = Enrolment(self, profile.cloud)
         self.firmware = Firmware(self)
+        self.http_firmware = HttpFirmware(self)
         self.uplinks = Uplinks(self)
         self.line_rate = LineRate(self)
         self.air_time = AirTime()

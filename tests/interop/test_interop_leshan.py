@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from interop_cases import CASES, Case, run_case
+from firmware_cases import CASES
+from interop_cases import Case, run_case
 from leshan_server import Process
 
 from modemsim import clock

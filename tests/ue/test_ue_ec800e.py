@@ -77,7 +77,6 @@ PROBES = [
     "+QNTP",
     "+QHTTPGET",
     "+QFLST",
-    "+QFOTADL",
     "+QLBS",
     "+NMGS",
     "+NCDPOPEN",
