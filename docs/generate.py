@@ -104,7 +104,7 @@ def _urcs(profile: Profile) -> list[str]:
     lines = ["## Unsolicited lines", "", "| line | when | switched by | known from |", "|---|---|---|---|"]
     for urc in profile.urcs:
         spellings = [urc.line] if urc.line else [f"{level}: {line}" for level, line in urc.lines.items()]
-        shown = "<br>".join(f"`{line}`" for line in spellings)
+        shown = "<br>".join(f"`{line}`" for line in spellings).replace("\r\n", "\\r\\n")
         gate = f"`{urc.gate}`" if urc.gate else ""
         lines.append(f"| {shown} | {urc.on} | {gate} | {urc.provenance or 'manual'}; {urc.source} |")
     return [*lines, ""]

@@ -15,8 +15,12 @@ from modemsim.coap.dtls.engine import BackendError, KeyLog, choose
 from modemsim.commands.catalogue import catalogue
 from modemsim.net import Address
 from modemsim.net.routes import SECURED, Routes, parse_route
+from modemsim.platforms.aep_mqtt import AepMqtt
+from modemsim.platforms.aep_tcp import AepTcp
 from modemsim.platforms.base import Platform
 from modemsim.platforms.china_telecom import Aep, CtIot
+from modemsim.platforms.connected import ConnectedPlatform
+from modemsim.platforms.echo import Echo
 from modemsim.port.base import Port
 from modemsim.port.uart import Uart
 from modemsim.profile import Profile, load
@@ -85,25 +89,34 @@ class World:
     network: Network
     trace: Trace
     platforms: Mapping[str, Platform] = field(default_factory=dict)
+    connected: Mapping[str, ConnectedPlatform] = field(default_factory=dict)
+    services: Mapping[str, Echo] = field(default_factory=dict)
     started: bool = False
     _languages: dict[int, tuple[Profile, Language]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def build(cls, options: Options, cell: Mapping[str, Any] | None = None) -> World:
-        """A network, with these values of its cell, and unless switched off both China Telecom platforms."""
+        """A network with these values of its cell and, unless switched off, platforms and an echo host."""
         trace = Trace(asyncio.get_running_loop().time)
         platforms: list[Platform] = []
         if options.platform == "builtin":
             for kind in (CtIot, Aep):
                 stream = random.Random(f"{options.seed}/{kind.__name__}")
                 platforms.append(kind(trace=trace, stream=stream, strict=options.strict_devices))
+        network = Network(start=options.start, **(cell or {}))
+        if not platforms:
+            return cls(network, trace)
+        kinds: tuple[type[ConnectedPlatform], ...] = (AepMqtt, AepTcp)
+        connected = [kind(trace=trace, strict=options.strict_devices) for kind in kinds]
         for platform in platforms:
             for endpoint, key in map(parse_psk, options.psk):
                 platform.store.secure(endpoint, key)
         return cls(
-            Network(start=options.start, **(cell or {})),
+            network,
             trace,
             {platform.name: platform for platform in platforms},
+            {platform.name: platform for platform in connected},
+            {Echo.name: Echo(trace=trace)},
         )
 
     def language(self, profile: Profile) -> Language:
@@ -116,24 +129,27 @@ class World:
 
     @property
     def addresses(self) -> dict[str, Address]:
-        """Real address of each platform, by name, and of its port for DTLS."""
-        plain = {name: platform.address for name, platform in self.platforms.items()}
+        """Real address of each platform and service, by name, and of a platform's port for DTLS."""
         secured = {SECURED.format(name): item.secure_address for name, item in self.platforms.items()}
-        return plain | secured
+        return {peer.name: peer.address for peer in self._peers} | secured
+
+    @property
+    def _peers(self) -> list[Platform | ConnectedPlatform | Echo]:
+        return [*self.platforms.values(), *self.connected.values(), *self.services.values()]
 
     async def start(self) -> None:
         """Open the platforms' sockets; nothing happens the second time."""
         if not self.started:
             self.started = True
-            for platform in self.platforms.values():
-                await platform.start()
+            for peer in self._peers:
+                await peer.start()
 
     async def stop(self) -> None:
         """Close the platforms."""
         if self.started:
             self.started = False
-            for platform in self.platforms.values():
-                await platform.stop()
+            for peer in self._peers:
+                await peer.stop()
 
 
 class Simulation:
@@ -156,6 +172,8 @@ class Simulation:
         self.trace = self.world.trace
         self.network = self.world.network
         self.platforms = self.world.platforms
+        self.connected = self.world.connected
+        self.services = self.world.services
         self._ue: Ue | None = None
         self._port: Port | None = None
         self._uart: Uart | None = None

@@ -43,12 +43,14 @@ _HANDLED = (Form.READ, Form.WRITE, Form.EXECUTE)
 class Answer:
     """What a handler returns when the plain "reply, then OK" does not fit.
 
-    final: another final line ("SEND OK", "CONNECT"), None for none at all (AT+NRB). after: called, and
-    awaited, once the final line has left the module (a new baud rate, a reset).
+    final: another final line ("SEND OK", "CONNECT"), None for none at all (AT+NRB). then: lines of their own
+    behind it ("SEND OK" after the OK). after: called, and awaited, once the last line has left the module (a
+    new baud rate, a reset).
     """
 
     reply: Reply = None
     final: str | None = Final.OK.text
+    then: Sequence[str] = ()
     after: Callable[[], Any] | None = None
 
 
@@ -274,6 +276,9 @@ class Command:
     def data_input(self, ue: Any, values: Mapping[str, Any]) -> DataMode | None:
         """The data mode for these values; override to take data inline (None) or refuse before the prompt."""
         return self.data_mode
+
+    def refused(self, ue: Any, situation: str) -> None:
+        """Called after a refusal; override it where the module remembers the reason."""
 
     def check(self, form: Form, ue: Any) -> None:
         """Raise the `Refusal` of the first need that is not met in this form."""

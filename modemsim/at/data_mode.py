@@ -15,7 +15,8 @@ class DataMode:
     """How a command takes data after its line.
 
     prompt: what asks for data, None for the dialect's. length: name of the parameter that says how many
-    bytes come (None, or a parameter without value: the data ends with `terminator`). cancel: byte that ends
+    bytes come (None, or a parameter without value: the data ends with `terminator`), each of them as `width`
+    characters (2: hex digits). cancel: byte that ends
     it without data, None for no such byte; neither byte means anything while data is counted. timeout: name
     of the timing after which the module gives up, None for never. max_bytes: uncounted data is sent by
     itself when it is that long. echo: whether data is echoed (under ATE1). cancelled, timed_out: the
@@ -24,6 +25,7 @@ class DataMode:
 
     prompt: str | None = None
     length: str | None = None
+    width: int = 1
     terminator: int = CTRL_Z
     cancel: int | None = ESC
     timeout: str | None = None

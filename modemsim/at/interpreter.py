@@ -118,6 +118,8 @@ class Interpreter:
             await self._answer(command, request, outcome)
         except Refusal as refusal:
             self._refused(outcome, command, refusal)
+            if command is not None:
+                command.refused(self.ue, refusal.situation)
             event = "unknown" if command is None else "refused"
             self.io.note(event, command=request.raw, situation=refusal.situation)
         except Exception as error:
@@ -143,7 +145,7 @@ class Interpreter:
         result = await _awaited(getattr(command, form)(self.ue, **values))
         if isinstance(result, Answer):
             outcome.lines = command.lines(form, result.reply)
-            outcome.final = [] if result.final is None else [result.final]
+            outcome.final = [] if result.final is None else [result.final, *result.then]
             outcome.going_on = result.final == _OK
             outcome.after = result.after
         else:
@@ -177,7 +179,8 @@ class Interpreter:
         if mode is None:
             values.setdefault("data", None)
             return True
-        data = await self.io.collect(mode, None if mode.length is None else values.get(mode.length))
+        length = None if mode.length is None else values.get(mode.length)
+        data = await self.io.collect(mode, None if length is None else length * mode.width)
         if isinstance(data, DataEnd):
             situation = mode.cancelled if data is DataEnd.CANCELLED else mode.timed_out
             if situation:

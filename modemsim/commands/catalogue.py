@@ -31,6 +31,13 @@ FAMILIES = (
     "usim_quectel",
     "pdp_quectel",
     "lwm2m_quectel",
+    "sockets_quectel",
+    "ip_quectel",
+    "sockets_ec800e",
+    "mqtt_quectel",
+    "sockets_neul",
+    "sockets_simcom",
+    "mqtt_simcom",
 )
 """Modules of this package; a profile names the ones its module speaks, a later one going first."""
 

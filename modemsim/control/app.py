@@ -21,6 +21,7 @@ from modemsim.platforms import aep_codec
 
 if TYPE_CHECKING:
     from modemsim.platforms.base import Platform
+    from modemsim.platforms.connected import ConnectedPlatform
     from modemsim.platforms.downlinks import Downlink
     from modemsim.platforms.store import Device
     from modemsim.radio.network import Network
@@ -109,14 +110,20 @@ def _module_routes(router: APIRouter, simulation: Simulation) -> None:
 
 
 def _platform(simulation: Simulation, name: str) -> Platform:
+    if name in simulation.connected:
+        raise HTTPException(409, f"the platform {name} has no registrations to change")
     if name not in simulation.platforms:
-        known = ", ".join(simulation.platforms) or "none in this run"
+        known = ", ".join([*simulation.platforms, *simulation.connected]) or "none in this run"
         raise HTTPException(404, f"there is no platform {name!r}; there are {known}")
     return simulation.platforms[name]
 
 
+def _any_platform(simulation: Simulation, name: str) -> Platform | ConnectedPlatform:
+    return simulation.connected.get(name) or _platform(simulation, name)
+
+
 def _device(simulation: Simulation, name: str, endpoint: str) -> Device:
-    store = _platform(simulation, name).store
+    store = _any_platform(simulation, name).store
     if endpoint not in store:
         raise HTTPException(404, f"the platform {name} knows no device {endpoint!r}")
     return store[endpoint]
@@ -126,15 +133,16 @@ def _platform_routes(router: APIRouter, simulation: Simulation) -> None:
     @router.get("/platforms")
     async def platforms() -> list[models.PlatformSummary]:
         """The built-in platforms of this run."""
+        found: dict[str, Platform | ConnectedPlatform] = {**simulation.platforms, **simulation.connected}
         return [
             models.PlatformSummary(name=name, address=_address(platform.address), devices=len(platform.store))
-            for name, platform in simulation.platforms.items()
+            for name, platform in found.items()
         ]
 
     @router.get("/platforms/{name}/devices")
     async def devices(name: str) -> list[models.DeviceSummary]:
         """The devices a platform knows."""
-        return [_summary(device) for device in _platform(simulation, name).store]
+        return [_summary(device) for device in _any_platform(simulation, name).store]
 
     @router.put("/platforms/{name}/devices/{endpoint}")
     async def provision(
@@ -144,9 +152,9 @@ def _platform_routes(router: APIRouter, simulation: Simulation) -> None:
 
         With a pre-shared key it registers over DTLS and no other way.
         """
-        store = _platform(simulation, name).store
         if request is None or request.psk_hex is None:
-            return _summary(store.provision(endpoint))
+            return _summary(_any_platform(simulation, name).store.provision(endpoint))
+        store = _platform(simulation, name).store
         try:
             return _summary(store.secure(endpoint, bytes.fromhex(request.psk_hex), request.psk_identity))
         except ValueError as error:
@@ -156,7 +164,7 @@ def _platform_routes(router: APIRouter, simulation: Simulation) -> None:
     async def remove(name: str, endpoint: str) -> None:
         """Delete a device with all it has sent; its registration ends."""
         _device(simulation, name, endpoint)
-        _platform(simulation, name).store.remove(endpoint)
+        _any_platform(simulation, name).store.remove(endpoint)
 
     @router.get("/platforms/{name}/devices/{endpoint}/uplinks")
     async def uplinks(name: str, endpoint: str) -> list[models.UplinkRecord]:
@@ -169,7 +177,7 @@ def _platform_routes(router: APIRouter, simulation: Simulation) -> None:
                 payload_base64=base64.b64encode(uplink.payload).decode(),
                 type=uplink.type,
                 message_id=uplink.message_id,
-                decoded=_decoded(_platform(simulation, name), uplink.payload),
+                decoded=_decoded(_any_platform(simulation, name), uplink.payload),
             )
             for uplink in _device(simulation, name, endpoint).uplinks
         ]
@@ -196,7 +204,7 @@ def _downlink_routes(router: APIRouter, simulation: Simulation) -> None:
     async def send(name: str, endpoint: str, request: models.DownlinkRequest) -> models.DownlinkRecord:
         """Send a command to a device; it waits until the device can hear it."""
         _device(simulation, name, endpoint)
-        platform, payload = _platform(simulation, name), bytes.fromhex(request.payload_hex)
+        platform, payload = _any_platform(simulation, name), bytes.fromhex(request.payload_hex)
         if request.service_id is None:
             if request.variable:
                 raise HTTPException(422, "variable: only the body of a service command has fields")
@@ -260,7 +268,7 @@ def _summary(device: Device) -> models.DeviceSummary:
     )
 
 
-def _decoded(platform: Platform, payload: bytes) -> models.ServicePayload | None:
+def _decoded(platform: Platform | ConnectedPlatform, payload: bytes) -> models.ServicePayload | None:
     """A payload in AEP's codec, if it is one."""
     frame = platform.decode(payload)
     if frame is None:

@@ -194,7 +194,7 @@ class UplinkRecord(BaseModel):
     path: str
     payload_hex: str
     payload_base64: str
-    type: Literal["CON", "NON"]
+    type: Literal["CON", "NON", "TCP", "QOS0", "QOS1", "QOS2"]
     message_id: int
     decoded: ServicePayload | None
 

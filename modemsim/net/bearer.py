@@ -23,6 +23,13 @@ READ_BATCH = 32  # datagrams taken from a socket in one turn of the loop
 MAX_DATAGRAM = 65535
 
 
+class Stream(Protocol):
+    """A TCP socket as the bearer knows it (see `modemsim.net.tcp`)."""
+
+    def abort(self) -> None:
+        """Close at once and forget what is on its way."""
+
+
 class RadioLink(Protocol):
     """What the bearer needs of the radio; `connect` raises ConnectionError when there is no way."""
 
@@ -171,6 +178,7 @@ class Bearer:
         self._timing = timing
         self._trace = trace
         self._sockets: list[UdpSocket] = []
+        self.streams: set[Stream] = set()
         self._waiting: deque[Datagram] = deque()
         self._tasks: dict[bool, asyncio.Task[None]] = {}  # by direction: downlink or not
 
@@ -178,6 +186,16 @@ class Bearer:
     def ip(self) -> str | None:
         """The module's address; None while the PDN connection is down."""
         return self._radio.ip
+
+    @property
+    def radio(self) -> RadioLink:
+        """What carries the packets."""
+        return self._radio
+
+    @property
+    def timing(self) -> Timing:
+        """The module's delays."""
+        return self._timing
 
     @property
     def waiting(self) -> int:
@@ -204,9 +222,10 @@ class Bearer:
             task.cancel()
         self._tasks.clear()
         self._waiting.clear()
-        for udp in tuple(self._sockets):
-            udp.abort()
+        for socket_ in (*self._sockets, *self.streams):
+            socket_.abort()
         self._sockets.clear()
+        self.streams.clear()
         self.sent_bytes = self.received_bytes = 0
         self.answers.close()
 

@@ -11,15 +11,18 @@ from modemsim.platforms.names import device_id
 
 Address = tuple[str, int]
 
+UplinkType = Literal["CON", "NON", "TCP", "QOS0", "QOS1", "QOS2"]
+"""How an uplink came: a CoAP notification of either kind, a frame over TCP, an MQTT message."""
+
 
 @dataclass(frozen=True, slots=True)
 class Uplink:
-    """One notification that arrived: loop seconds, the observed path, the module's bytes, how it was sent."""
+    """Data that arrived: loop seconds, observed path or topic, the module's bytes, how it was sent."""
 
     time: float
     path: str
     payload: bytes
-    type: Literal["CON", "NON"]
+    type: UplinkType
     message_id: int
 
 

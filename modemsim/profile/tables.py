@@ -289,6 +289,36 @@ class CloudTable(Table):
     """Setting with the binding mode (1: U, 2: UQ); else that of [lwm2m]."""
 
 
+class SocketsTable(Table):
+    """The module's TCP/IP sockets; sizes in bytes.
+
+    `ids`: how many there are, numbered from 0. `buffer`: received data that waits for the host, each socket;
+    `send_buffer`: sent data without acknowledgement; `push`: most in one line that hands data over.
+    `announce`: waiting data is announced once until it was read, or with every arrival. `numbers`: result of
+    each situation. `show_length`, `show_address`: settings that put them into the line with received data.
+    """
+
+    ids: int = 5
+    buffer: int = 4096
+    send_buffer: int = 8192
+    push: int = 1024
+    announce: Literal["once", "each"] = "once"
+    show_length: str | None = None
+    show_address: str | None = None
+    numbers: dict[str, int] = {}
+
+
+class MqttTable(Table):
+    """The module's MQTT clients: results of an opening by situation, and of an end by its cause.
+
+    `stored`: messages that wait for the host, each client.
+    """
+
+    stored: int = 5
+    numbers: dict[str, int] = {}
+    status: dict[str, int] = {}
+
+
 class FirmwareTable(Table):
     """How the module updates its firmware over object 5; times in seconds."""
 
@@ -341,6 +371,8 @@ class Profile(Table):
     firmware: FirmwareTable | None = None
     radio: RadioTable = RadioTable()
     urc_output: UrcOutput = UrcOutput()
+    sockets: SocketsTable = SocketsTable()
+    mqtt: MqttTable = MqttTable()
     limits: dict[str, int] = {}
     words: dict[str, dict[str, str | int]] = {}
     """Names for internal states in replies, e.g. words.nmstatus."""

@@ -31,6 +31,7 @@ from modemsim.testing.action_table import words_of as _words
 
 if TYPE_CHECKING:
     from modemsim.platforms.base import Platform
+    from modemsim.platforms.connected import ConnectedPlatform
     from modemsim.platforms.downlinks import Downlink
     from modemsim.platforms.store import Uplink
 
@@ -152,19 +153,41 @@ def _platform(stage: Stage) -> Platform:
     return max(known, key=latest)
 
 
+def _heard_by(stage: Stage) -> tuple[Platform | ConnectedPlatform, str]:
+    """The platform that deals with the module, and the module's name there.
+
+    Over TCP and MQTT the device has a name of its own: then it is the device heard last.
+    """
+    known = [
+        (device.last_heard or 0.0, device.endpoint, platform)
+        for platform in stage.simulation.connected.values()
+        for device in platform.store
+    ]
+    if known:
+        _, endpoint, platform = max(known, key=lambda found: found[0])
+        return platform, endpoint
+    return _platform(stage), _endpoint(stage)
+
+
 def _uplinks(stage: Stage) -> list[Uplink]:
-    return _platform(stage).store[_endpoint(stage)].uplinks
+    platform, endpoint = _heard_by(stage)
+    return platform.store[endpoint].uplinks
 
 
 def _set_down(stage: Stage, down: bool) -> None:
     for platform in stage.simulation.platforms.values():
         platform.down = down
+    for connected in stage.simulation.connected.values():
+        connected.down = down
+    for service in stage.simulation.services.values():
+        service.down = down
 
 
 @_action("platform send", _HEX)
 async def platform_send(stage: Stage, limit: float | None, payload: bytes) -> None:
     """Send a downlink command with this payload to the module."""
-    stage.downlink = _platform(stage).downlink(_endpoint(stage), payload)
+    platform, endpoint = _heard_by(stage)
+    stage.downlink = platform.downlink(endpoint, payload)
 
 
 @_action("platform forget")
@@ -237,7 +260,7 @@ async def platform_uplinks(stage: Stage, limit: float | None, count: int) -> Non
     await _until(lambda: held() == count, limit or 0.0, lambda: f"the platform holds {held()} uplinks")
 
 
-@_action("platform last", _HEX, _words("CON", "NON", optional=True))
+@_action("platform last", _HEX, _words("CON", "NON", "TCP", "QOS0", "QOS1", "QOS2", optional=True))
 async def platform_last(stage: Stage, limit: float | None, payload: bytes, kind: str | None = None) -> None:
     """Check payload, and if given type, of the newest uplink at the platform."""
 

@@ -36,9 +36,14 @@ class Inbox:
         self._echoes: deque[str] = deque()
         self._sending = b""
         self._answered = False
+        self._prompted = False  # the blank behind the prompt may still come
+        self._data_next = False  # what the host sends next is data
 
     def feed(self, data: bytes, now: float) -> None:
         """Take bytes that arrived at the instant `now`."""
+        if self._prompted:
+            data = data.removeprefix(b" ")
+            self._prompted = False
         *whole, rest = _ENDS.split(self._partial + data)
         for raw in whole:
             if raw:
@@ -52,6 +57,8 @@ class Inbox:
             self._echoes.clear()
             self._answered = False
         *whole, self._sending = _HOST_ENDS.split(self._sending + data)
+        if self._data_next:
+            whole, self._sending, self._data_next = [*whole, self._sending], b"", False
         self._echoes.extend(printable(raw) for raw in whole if raw)
 
     def take(self, expected: str | None = None) -> Line | None:
@@ -65,8 +72,9 @@ class Inbox:
                 self._answered = True
                 return line
         if expected == PROMPT and self._partial.strip() == PROMPT.encode():
+            self._prompted = self._partial == PROMPT.encode()
             self._partial = b""
-            self._answered = True
+            self._answered = self._data_next = True
             return Line(self._partial_at, PROMPT)
         return None
 

@@ -43,7 +43,9 @@ LOOP_TICK = 1e-9
 ROUNDING = 1e-6
 """Seconds by which an instant may miss a window through the arithmetic of floats."""
 
-_FINAL = re.compile(r"OK|ERROR|\+CM[ES] ERROR: ?.+|CONNECT.*|NO CARRIER|BUSY|NO ANSWER|NO DIALTONE|[034678]")
+_FINAL = re.compile(
+    r"OK|ERROR|SEND OK|SEND FAIL|\+CM[ES] ERROR: ?.+|CONNECT.*|NO CARRIER|BUSY|NO ANSWER|NO DIALTONE|[034678]"
+)
 
 
 class Host(Protocol):

@@ -97,6 +97,10 @@ class PdpContexts:
             await asyncio.sleep(self._timing.draw("pdp_deactivate"))
             self._set(False, by_host=True)
 
+    def failed(self, error: int) -> None:
+        """Remember why something on a context failed."""
+        self.error = error
+
     def connection_changed(self, ip: str | None) -> None:
         """The PDN connection came or went, and the default context with it."""
         if (ip is not None) != self._open:

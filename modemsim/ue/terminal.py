@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from modemsim.at.catalogue import Catalogue
 from modemsim.at.command import Command, Form
@@ -13,44 +12,18 @@ from modemsim.at.data_mode import Collector, DataEnd, DataMode
 from modemsim.at.dialect import Dialect, Settings, setting, to_bytes, to_text
 from modemsim.at.framing import Frame, Framer
 from modemsim.at.interpreter import Interpreter
-from modemsim.at.result import ABORTED, BUSY, ErrorTable
+from modemsim.at.result import ABORTED, BUSY, ErrorTable, Final
 from modemsim.at.urc import LineState, NotBefore, UrcQueue, frame
 from modemsim.timing import Timing
 from modemsim.trace import Trace
+from modemsim.ue.online import Session, pass_through
+from modemsim.ue.terminal_parts import Parts, Uart
 
 COMMAND_DELAY = "command"
 """Timing drawn before the answer to a line that is no known command (a bare AT, an unknown name)."""
 _LF = b"\n"
 _ROUNDING = 1e-6
 """Seconds by which the serial line's own timer for the last byte may be later than the sum of its bytes."""
-
-
-class Uart(Protocol):
-    """The module's side of the serial line."""
-
-    receiver: Callable[[bytes], None]
-    """Called with the bytes that came from the host."""
-
-    def send(self, data: bytes) -> None:
-        """Queue bytes for the host."""
-
-    def idle_at(self) -> float:
-        """loop.time() when the last queued byte will have left; not later than now when the line is idle."""
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """What a terminal is made of at every power-on."""
-
-    uart: Uart
-    catalogue: Catalogue
-    errors: ErrorTable
-    dialect: Dialect
-    settings: Settings
-    ue: Any
-    timing: Timing
-    trace: Trace
-    receive_buffer: int
 
 
 class Terminal:
@@ -73,8 +46,10 @@ class Terminal:
         trace: Trace,
         receive_buffer: int = 3136,
     ) -> None:
-        self._parts = _Parts(uart, catalogue, errors, dialect, settings, ue, timing, trace, receive_buffer)
+        self._parts = Parts(uart, catalogue, errors, dialect, settings, ue, timing, trace, receive_buffer)
         self._port: _PoweredPort | None = None
+        self.on_urc_sent: Callable[[], None] = lambda: None
+        """Called when no URC waits any more."""
         names = {COMMAND_DELAY} | {command.delay for command in catalogue}
         names |= {c.data_mode.timeout for c in catalogue if c.data_mode and c.data_mode.timeout}
         missing = sorted(name for name in names if name not in timing)
@@ -94,7 +69,7 @@ class Terminal:
     def start(self) -> None:
         """Power on: commands are taken from now on."""
         self.stop()
-        self._port = _PoweredPort(self._parts)
+        self._port = _PoweredPort(self._parts, lambda: self.on_urc_sent())
         self._parts.uart.receiver = self._port.receive
 
     def stop(self) -> None:
@@ -112,6 +87,16 @@ class Terminal:
         if self._port is not None:
             self._port.urc(line, in_command)
 
+    def go_online(self, session: Session) -> None:
+        """Enter transparent mode behind the running command; its last line was CONNECT."""
+        if self._port is not None:
+            self._port.session = session
+
+    @property
+    def urcs_waiting(self) -> int:
+        """URCs that have not gone out yet."""
+        return 0 if self._port is None else self._port.urcs_waiting
+
     def fit(self, line: str) -> str:
         """A line as this module spells it."""
         return self._parts.dialect.fit(line)
@@ -125,8 +110,11 @@ class Terminal:
 class _PoweredPort:
     """The terminal from power-on to power-off; the `Io` of its interpreter."""
 
-    def __init__(self, parts: _Parts) -> None:
+    session: Session | None = None
+
+    def __init__(self, parts: Parts, urcs_sent: Callable[[], None]) -> None:
         self._parts = parts
+        self._urcs_sent = urcs_sent
         self._uart = parts.uart
         self._dialect = parts.dialect
         self._loop = asyncio.get_running_loop()
@@ -224,10 +212,36 @@ class _PoweredPort:
             self._typing_since = self._loop.time() if self._framer.typing else None
             if line is not None:
                 await self._carry_out(line)
+                if self.session is not None:
+                    await self._online(self.session)
                 if self._pending:
                     await self._between_lines()
             if len(self._urcs):
                 self._pump()
+
+    async def _online(self, session: Session) -> None:
+        """Transparent mode, from CONNECT to the escape or the end of the connection."""
+        self.session = None
+        if self._framer.expects_lf() and self._pending.startswith(_LF):
+            del self._pending[:1]
+        self._framer.leave()
+        self._data_mode = True
+        try:
+            escaped = await pass_through(
+                session, self._pending, self._wait_input, self._online_out, self._wake
+            )
+        finally:
+            self._data_mode = False
+        self._put(frame(Final.OK.text if escaped else Final.NO_CARRIER.text))
+
+    def _online_out(self, data: bytes) -> float:
+        """Bytes of the connection; returns the seconds the line needs for all it still owes."""
+        self._out(data)
+        return self._idle_since - self._loop.time()
+
+    def _wake(self) -> None:
+        if self._input_came is not None:
+            _settle(self._input_came)
 
     async def _between_lines(self) -> None:
         """URCs get their turn before a whole line that waits already; so does the rest of the loop."""
@@ -325,6 +339,11 @@ class _PoweredPort:
 
     # -- URCs --
 
+    @property
+    def urcs_waiting(self) -> int:
+        """URCs that have not gone out yet."""
+        return len(self._urcs)
+
     def urc(self, line: str, in_command: bool) -> None:
         """Queue a URC for now."""
         if self._dialect.quiet_urcs and setting(self._parts.settings, "Q"):
@@ -356,6 +375,8 @@ class _PoweredPort:
             self._out(frame(decision.line))
             self._urcs.sent(self._idle_since)
             self.note("urc", line=decision.line)
+            if not len(self._urcs):
+                self._loop.call_soon(self._urcs_sent)
         return None
 
     async def _let_urcs_out(self) -> None:

@@ -33,7 +33,7 @@ class UrcSources:
     def happened(self, event: str, values: Mapping[str, Any]) -> None:
         """Print the lines this event has under the host's settings, if any."""
         for urc in self._by_event.get(event, ()):
-            if any(values.get(key) != wanted for key, wanted in urc.when.items()):
+            if any(self._value(key, values) != wanted for key, wanted in urc.when.items()):
                 continue
             spelling = self._spelling(urc) if self._in_force(urc.quirk) else None
             if spelling is not None:
@@ -43,6 +43,10 @@ class UrcSources:
         """The fields that the profile's words stand in for."""
         tables = {field: self._words[table] for field, table in urc.words.items()}
         return {field: table.get(str(values[field]), table["*"]) for field, table in tables.items()}
+
+    def _value(self, key: str, values: Mapping[str, Any]) -> Any:
+        """A value of the event, or a setting by its key, which starts with a plus sign."""
+        return self._settings.get(key) if key.startswith("+") else values.get(key)
 
     def _spelling(self, urc: Urc) -> str | None:
         if urc.gate is None:

@@ -27,7 +27,7 @@ def with_platform(
         platform = kind(trace=trace, stream=random.Random(1))
         device = platform.store.provision("868543060974334")
         device.registered = True
-        simulation = SimpleNamespace(trace=trace, platforms={platform.name: platform})
+        simulation = SimpleNamespace(trace=trace, platforms={platform.name: platform}, connected={})
         transport = httpx.ASGITransport(create_app(simulation))
         base = f"http://sim/api/v1/platforms/{platform.name}/devices"
         async with httpx.AsyncClient(transport=transport, base_url=base) as client:

@@ -57,6 +57,7 @@ class FakeSimulation:
         self.trace = Trace(asyncio.get_running_loop().time)
         self.network = Network()
         self.platforms = {"ct-iot": FakePlatform()}
+        self.connected: dict[str, Any] = {}
         self.powered = "on"
         self.present = True
 

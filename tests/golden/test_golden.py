@@ -27,6 +27,8 @@ WITH_MANY_SEEDS = (
     "bc35/guide_3_2.at",
     "bc35/bc95_field_log.at",
     "ec800e/guide_4_1_3_1.at",
+    "ec800e/guide_4_2_3.at",
+    "ec800e/guide_4_3_3.at",
     "ec800e/guide_4_1_3_2.at",
     "ec800e/guide_4_1_4_1.at",
     "ec800e/guide_4_1_4_2.at",

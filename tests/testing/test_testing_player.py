@@ -234,6 +234,8 @@ class FakeSimulation:
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
         self.platforms = {"ct-iot": FakePlatform()}
+        self.connected: dict[str, Any] = {}
+        self.services: dict[str, Any] = {}
         self.network = SimpleNamespace(patch=lambda **changes: self.asked.append(("network", changes)))
         self.lwm2m: dict[str, Any] = {"state": "registered", "endpoint": None}
 

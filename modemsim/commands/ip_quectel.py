@@ -1,0 +1,129 @@
+"""Name look-ups and ping of Quectel's modules: QDNS, QIDNSGIP, QPING."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modemsim.at.command import Command
+from modemsim.at.params import Address, Choice, Int
+from modemsim.at.result import Refusal
+from modemsim.commands import needs
+from modemsim.net.ping import Echo, ping
+from modemsim.net.resolver import NameFailed, NameProblem
+from modemsim.ue.module import Ue
+
+LOG = "log of a Quectel NB-IoT module"
+IMITATION = "module-side source of a BC260Y imitation"
+LOOKUP, PING = "look-up", "ping"
+
+
+def _idle(ue: Ue, job: str) -> None:
+    if job in ue.sockets.jobs:
+        raise Refusal("running")
+
+
+async def _addresses(ue: Ue, host: str, *, cached: bool = True) -> tuple[str, list[str]]:
+    """The situation ("ok" or why not) and the addresses."""
+    try:
+        return "ok", await ue.resolver.resolve(host, cached=cached)
+    except NameFailed as failed:
+        return ("no_bearer" if failed.problem is NameProblem.NO_BEARER else "dns"), []
+
+
+class Qdns(Command):
+    """Look a host name up; the addresses follow the OK."""
+
+    name, source, group, provenance = "+QDNS", "EC616S source; " + IMITATION, "sockets", "inferred"
+    max_response = 30.0
+    needs, errors = (needs.bearer,), ("no_bearer", "running", "missing_parameter")
+    test_reply = '+QDNS: (0-2),("URL")'
+    mode = Choice(0, 1, 2, doc="0 look up, 1 forget what is known, 2 look up again")
+    host = Address(150, default=None, doc="name")
+
+    def write(self, ue: Ue, mode: int, host: str | None) -> None:
+        if mode == 1:
+            ue.resolver.clear()
+            return
+        if host is None:
+            raise Refusal("missing_parameter")
+        _idle(ue, LOOKUP)
+        ue.spawn(self._look_up(ue, host, cached=mode == 0))
+
+    async def _look_up(self, ue: Ue, host: str, *, cached: bool) -> None:
+        ue.sockets.jobs.add(LOOKUP)
+        _, found = await _addresses(ue, host, cached=cached)
+        ue.sockets.jobs.discard(LOOKUP)
+        for address in found:
+            ue.publish("name.address", address=address)
+        if not found:
+            ue.publish("name.failed", error=ue.sockets.number("dns"))
+
+
+class Qidnsgip(Command):
+    """Look a host name up; a summary and the addresses follow the OK."""
+
+    name, source, group, provenance = "+QIDNSGIP", IMITATION, "sockets", "inferred"
+    max_response = 60.0
+    errors = ("no_bearer", "running")
+    context = Int(0, 15, doc="packet data context")
+    host = Address(150, doc="name")
+
+    def write(self, ue: Ue, context: int, host: str) -> None:
+        _idle(ue, LOOKUP)
+        ue.spawn(self._look_up(ue, host))
+
+    async def _look_up(self, ue: Ue, host: str) -> None:
+        ue.sockets.jobs.add(LOOKUP)
+        situation, found = await _addresses(ue, host)
+        ue.sockets.jobs.discard(LOOKUP)
+        if not found:
+            ue.publish("host.failed", error=ue.sockets.number(situation))
+            return
+        ue.publish("host.found", count=len(found))
+        for address in found:
+            ue.publish("host.address", address=address)
+
+
+class Qping(Command):
+    """Ping a host: a line for each echo, then a summary."""
+
+    name, source, group, provenance = "+QPING", LOG, "sockets", "log"
+    errors = ("no_bearer", "running")
+    context = Int(0, 15, doc="packet data context")
+    host = Address(150, doc="address or name")
+    timeout = Int(1, 255, default=4, doc="seconds for each echo")
+    count = Int(1, 10, default=4, doc="echoes")
+    size = Int(32, 1500, default=32, doc="bytes of each echo")
+
+    def write(self, ue: Ue, context: int, host: str, timeout: int, count: int, size: int) -> None:
+        if not ue.quirk("open_without_address"):
+            needs.bearer(ue)
+        _idle(ue, PING)
+        ue.spawn(self._run(ue, host, timeout, count, size))
+
+    async def _run(self, ue: Ue, host: str, timeout: int, count: int, size: int) -> None:
+        ue.sockets.jobs.add(PING)
+        situation, found = await _addresses(ue, host)
+        if ue.radio.ip is None:
+            ue.publish("echo.failed", error=ue.sockets.number("no_bearer"))
+        elif found:
+            await self._ping(ue, found[0], timeout, count, size)
+        else:
+            ue.publish("echo.failed", error=ue.sockets.number(situation))
+        ue.sockets.jobs.discard(PING)
+
+    async def _ping(self, ue: Ue, ip: str, timeout: int, count: int, size: int) -> None:
+        answers: list[Echo] = []
+        for _ in range(count):
+            try:
+                echo = await ping(ue.radio, ue.routes, ip, timeout)
+            except ConnectionError:
+                echo = None
+            if echo is None:
+                ue.publish("echo.lost", error=ue.sockets.number("timeout"), host=ip)
+            else:
+                answers.append(echo)
+                ue.publish("echo.answered", host=ip, size=size, rtt=echo.rtt, ttl=echo.ttl)
+        times: list[Any] = [echo.rtt for echo in answers] or [0]
+        ue.publish("echo.finished", sent=count, received=len(answers), lost=count - len(answers),
+                   shortest=min(times), longest=max(times), average=sum(times) // len(times))  # fmt: skip

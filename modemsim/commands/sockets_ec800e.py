@@ -1,0 +1,111 @@
+"""Sockets of the EC800E: what it has beyond the sockets of Quectel's NB-IoT modules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from modemsim.at.command import Answer
+from modemsim.at.params import Choice, Hex, Int
+from modemsim.at.result import Final, Refusal
+from modemsim.commands import sockets_quectel
+from modemsim.commands.settings import SettingCommand
+from modemsim.commands.sockets_quectel import FAILED, SENT, SocketCommand, connected
+from modemsim.ue.module import Ue
+from modemsim.ue.socket_session import SocketSession
+from modemsim.ue.sockets import Access, Kind, Socket, State
+
+GUIDE = "EC800E AEP guide, 4.3.3"
+STACK = "AT objects of the vendor's newer stack (EC718); EG800K test plan"
+
+
+class Qiopen(sockets_quectel.Qiopen):
+    """Open a socket; the outcome follows the OK, in transparent mode CONNECT comes in its place."""
+
+    name, source = "+QIOPEN", GUIDE + "; " + STACK
+    errors = (*sockets_quectel.Qiopen.errors, "not_allowed", "connect_failed")
+
+    def write(self, ue: Ue, **said: Any) -> Any:
+        if said["access"] == Access.TRANSPARENT:
+            if said["kind"] != Kind.TCP:
+                raise Refusal("not_allowed")
+            return self._connect(ue, self.create(ue, **said))
+        return super().write(ue, **said)
+
+    async def _connect(self, ue: Ue, socket: Socket) -> Answer:
+        if await ue.sockets.establish(socket) != "ok":
+            ue.sockets.drop(socket)
+            raise Refusal("connect_failed")
+        return _online(ue, socket)
+
+
+def _online(ue: Ue, socket: Socket) -> Answer:
+    """CONNECT, and from there on host and peer hear each other only."""
+    session = socket.extra.get("session")
+    if session is None:
+        session = socket.extra["session"] = SocketSession(ue.sockets, socket)
+    ue.sockets.online = socket
+    return Answer(final=Final.CONNECT.text, after=lambda: ue.terminal.go_online(session))
+
+
+class Qiswtmd(SocketCommand):
+    """Change how received data of a socket reaches the host."""
+
+    name, source, provenance = "+QISWTMD", STACK, "inferred"
+    errors = ("no_socket", "not_connected")
+    id = Int(0, 11, doc="number of the socket")
+    access = Choice(0, 1, 2, doc="0 buffer, 1 push, 2 transparent")
+
+    def write(self, ue: Ue, id: int, access: int) -> Answer | None:
+        socket = connected(ue, id)
+        socket.access = Access(access)
+        if socket.access is Access.TRANSPARENT:
+            return _online(ue, socket)
+        socket.on_received = None
+        socket.extra.pop("session", None)
+        return Answer(after=ue.sockets.pump)
+
+
+class BackOnline(SocketCommand):
+    """Return to transparent mode behind the escape; NO CARRIER when its connection is gone."""
+
+    name, source, provenance = "O", "ITU-T V.250 (07/2003), 6.3.7", "manual"
+    value = Int(0, 0, default=0, doc="nothing to choose")
+
+    def execute(self, ue: Ue, value: int) -> Answer:
+        socket = ue.sockets.online
+        if socket is None or socket.state is not State.CONNECTED:
+            return Answer(final=Final.NO_CARRIER.text)
+        return _online(ue, socket)
+
+
+class Qisendex(SocketCommand):
+    """Send data given as hex digits."""
+
+    name, source, provenance = "+QISENDEX", GUIDE, "inferred"
+    errors = ("no_socket", "not_connected", "bad_value")
+    id = Int(0, 11, doc="number of the socket")
+    data = Hex(1460, min_bytes=1, doc="the data as hex digits")
+
+    def write(self, ue: Ue, id: int, data: bytes) -> Answer:
+        socket = connected(ue, id)
+        return Answer(final=SENT if ue.sockets.send(socket, data) else FAILED)
+
+
+class Qicfg(sockets_quectel.Qicfg):
+    """Tell and set how sockets behave, by the name of the item."""
+
+    name, source = "+QICFG", STACK
+
+    ITEMS: Mapping[str, Mapping[str, tuple[int, int]]] = {
+        "dataformat": {".send": (0, 1), ".recv": (0, 1)},
+        "viewmode": {"": (0, 1)},
+        "recvind": {"": (0, 1)},
+    }
+
+
+class Qisde(SettingCommand):
+    """Whether data behind the prompt is echoed."""
+
+    name, source, provenance, group = "+QISDE", STACK, "inferred", "sockets"
+    echo = Choice(0, 1, doc="0 no echo, 1 echo")

@@ -1,0 +1,317 @@
+"""Sockets, names and ping of the SIM7020 series: the CSO commands, CDNSGIP, CDNSCFG, CIPPING."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from modemsim.at.command import Answer, Command
+from modemsim.at.data_mode import DataMode
+from modemsim.at.dialect import to_bytes, to_text
+from modemsim.at.params import Address, Choice, Int, Raw, Text
+from modemsim.at.result import Refusal
+from modemsim.commands import needs
+from modemsim.commands.settings import SettingCommand
+from modemsim.commands.simcom_needs import release_assistance
+from modemsim.net.ping import ping
+from modemsim.net.resolver import NameFailed
+from modemsim.ue.module import Ue
+from modemsim.ue.sockets import Access, Kind, Socket, State
+
+MANUAL = "SIM7020 AT manual 1.05, "
+NOTE = "SIM7020 TCP/IP note 1.02"
+LARGEST = 512
+MANUAL_READING = "+CSORXGET.mode"
+_STATES = {State.CONNECTED: 2}
+
+
+class SimcomSocket(Command):
+    """Base of the socket commands; refusals are a plain ERROR."""
+
+    group = "sockets"
+
+
+def _find(ue: Ue, id: int) -> Socket:
+    socket = ue.sockets.get(id)
+    if socket is None:
+        raise Refusal("no_socket")
+    return socket
+
+
+def _connected(ue: Ue, id: int) -> Socket:
+    socket = _find(ue, id)
+    if socket.state is not State.CONNECTED:
+        raise Refusal("not_connected")
+    return socket
+
+
+def _access(ue: Ue) -> Access:
+    return Access.BUFFER if ue.settings.get(MANUAL_READING) else Access.PUSH
+
+
+def _send(ue: Ue, id: int, data: bytes) -> Answer:
+    """Hand data to the stack; over TCP a line tells so where AT+CSOSENDFLAG asks for it."""
+    socket = _connected(ue, id)
+    if not ue.sockets.send(socket, data, rai=release_assistance(ue)):
+        ue.publish("socket.refused", id=id, error=6)
+        raise Refusal("not_connected")
+    if socket.stream and ue.settings.get("+CSOSENDFLAG.flag"):
+        return Answer(after=lambda: ue.publish("socket.sent", id=id, length=len(data)))
+    return Answer()
+
+
+class Csoc(SimcomSocket):
+    """Make a socket."""
+
+    name, source = "+CSOC", MANUAL + "6.2.1"
+    needs, errors = (needs.bearer,), ("no_bearer", "table_full")
+    test_reply = "+CSOC: (1-2),(1-3),(1-2)"
+    write_reply = "+CSOC: {id}"
+    domain = Choice(1, doc="1 IPv4")
+    kind = Choice(1, 2, doc="1 TCP, 2 UDP")
+    protocol = Choice(1, doc="1 IP")
+    cid = Int(0, 10, default=1, doc="bearer; there is one here")
+
+    def read(self, ue: Ue) -> list[str]:
+        return [f"+CSOC: {one.id},1,{1 if one.stream else 2},1" for one in ue.sockets]
+
+    def write(self, ue: Ue, domain: int, kind: int, protocol: int, cid: int) -> Any:
+        id = ue.sockets.free()
+        if id is None:
+            raise Refusal("table_full")
+        ue.sockets.create(id, Kind.TCP if kind == 1 else Kind.UDP, access=_access(ue))
+        return {"id": id}
+
+
+class Csocon(SimcomSocket):
+    """Connect a socket to its peer; the OK comes with the connection."""
+
+    name, source = "+CSOCON", MANUAL + "6.2.4"
+    max_response = 75.0
+    needs, errors = (needs.bearer,), ("no_bearer", "no_socket", "connect_failed")
+    test_reply = "+CSOCON: (0-4),<port>,<remote_address>"
+    id = Int(0, 4, doc="socket")
+    port = Int(1, 65535, doc="port of the peer")
+    host = Address(doc="address of the peer")
+
+    async def write(self, ue: Ue, id: int, port: int, host: str) -> None:
+        socket = _find(ue, id)
+        if socket.state is not State.INITIAL:
+            ue.publish("socket.refused", id=id, error=10 if socket.state is State.CONNECTED else 9)
+            raise Refusal("connect_failed")
+        socket.host, socket.port = host, port
+        situation = await ue.sockets.establish(socket)
+        if situation != "ok":
+            ue.publish("socket.refused", id=id, error=ue.sockets.number(situation))
+            raise Refusal("connect_failed")
+
+
+class Csosend(SimcomSocket):
+    """Send data given as a string, or as hex digits with their number."""
+
+    name, source = "+CSOSEND", MANUAL + "6.2.6"
+    errors = ("no_socket", "not_connected", "bad_value")
+    test_reply = "+CSOSEND: (0-4),(0-1024),<data>"
+    id = Int(0, 4, doc="socket")
+    length = Int(0, 2 * LARGEST, doc="number of hex digits; 0: the data is a string")
+    data = Raw(2 * LARGEST, doc="hex digits or a string")
+
+    def write(self, ue: Ue, id: int, length: int, data: str) -> Answer:
+        raw = _digits(data, length) if length else to_bytes(data)
+        if not 0 < len(raw) <= LARGEST:
+            raise Refusal("bad_value")
+        return _send(ue, id, raw)
+
+
+def _digits(text: str, length: int) -> bytes:
+    try:
+        raw = bytes.fromhex(text)
+    except ValueError:
+        raise Refusal("bad_value") from None
+    if len(text) != length:
+        raise Refusal("bad_value")
+    return raw
+
+
+class Csodsend(SimcomSocket):
+    """Send data given behind a prompt: counted, or up to Ctrl-Z."""
+
+    name, source = "+CSODSEND", MANUAL + "6.2.7"
+    errors = ("no_socket", "not_connected", "aborted")
+    data_mode = DataMode(length="length", max_bytes=LARGEST, timeout="data_input")
+    test_reply = "+CSODSEND: (0-4),(1-512)"
+    id = Int(0, 4, doc="socket")
+    length = Int(1, LARGEST, default=None, doc="bytes; without it the data ends with Ctrl-Z")
+
+    def data_input(self, ue: Ue, values: Mapping[str, Any]) -> DataMode | None:
+        """A socket that cannot send is refused before the prompt."""
+        _connected(ue, values["id"])
+        return self.data_mode
+
+    def write(self, ue: Ue, id: int, length: int | None, data: bytes) -> Answer:
+        answer = _send(ue, id, data)
+        return Answer(final=f"DATA ACCEPT: {len(data)}", after=answer.after)
+
+
+class Csocl(SimcomSocket):
+    """Close a socket."""
+
+    name, source = "+CSOCL", MANUAL + "6.2.8"
+    errors = ("no_socket",)
+    test_reply = "+CSOCL: (0-4)"
+    id = Int(0, 4, doc="socket")
+
+    def write(self, ue: Ue, id: int) -> None:
+        ue.sockets.close(_find(ue, id))
+
+
+class Csosendflag(SettingCommand):
+    """Whether sending over TCP is reported."""
+
+    name, source = "+CSOSENDFLAG", MANUAL + "6.2.10"
+    flag = Choice(0, 1, doc="0 no report, 1 a line with the bytes sent")
+
+
+class Csorcvflag(SettingCommand):
+    """How received data is shown."""
+
+    name, source = "+CSORCVFLAG", MANUAL + "6.2.9"
+    flag = Choice(0, 1, doc="0 hex digits, 1 string")
+
+
+class Csostatus(SimcomSocket):
+    """Tell the state of a socket."""
+
+    name, source = "+CSOSTATUS", MANUAL + "6.2.11"
+    test_reply = "+CSOSTATUS: (0-4)"
+    write_reply = "+CSOSTATUS: {id},{state}"
+    id = Int(0, 4, doc="socket")
+
+    def write(self, ue: Ue, id: int) -> Any:
+        socket = ue.sockets.get(id)
+        return {"id": id, "state": 0 if socket is None else _STATES.get(socket.state, 1)}
+
+
+class Csoack(SimcomSocket):
+    """Tell how many bytes a socket sent, and how many the peer has."""
+
+    name, source = "+CSOACK", MANUAL + "6.2.15"
+    errors = ("no_socket",)
+    testable = False
+    write_reply = execute_reply = "+CSOACK: {id},{sent},{acked},{unacked}"
+    id = Int(0, 4, doc="socket")
+
+    def execute(self, ue: Ue) -> Any:
+        return [self.write(ue, socket.id) for socket in ue.sockets]
+
+    def write(self, ue: Ue, id: int) -> Any:
+        socket = _find(ue, id)
+        return {"id": id, "sent": socket.sent, "acked": socket.acked, "unacked": socket.sent - socket.acked}
+
+
+class Csorxget(SimcomSocket):
+    """Read received data by hand: choose so, read as text or hex digits, or ask how much waits."""
+
+    name, source = "+CSORXGET", MANUAL + "6.2.17"
+    errors = ("no_socket", "not_allowed", "missing_parameter")
+    test_reply = "+CSORXGET: (0-4),(0-4),(1-1460)"
+    read_reply = "+CSORXGET: {mode}"
+    mode = Int(0, 4, doc="0 pushed, 1 announced, 2 read as text, 3 read as hex digits, 4 bytes that wait")
+    id = Int(0, 4, default=None, doc="socket, for modes 2 to 4")
+    length = Int(1, 1460, default=1460, doc="most bytes to read")
+
+    def read(self, ue: Ue) -> Any:
+        return {"mode": ue.settings.get(MANUAL_READING)}
+
+    def write(self, ue: Ue, mode: int, id: int | None, length: int) -> Any:
+        if mode < 2:
+            ue.settings.set(MANUAL_READING, mode)
+            for one in ue.sockets:
+                one.access = _access(ue)
+            return None
+        if id is None:
+            raise Refusal("missing_parameter")
+        socket = _find(ue, id)
+        if not ue.settings.get(MANUAL_READING):
+            raise Refusal("not_allowed")
+        if mode == 4:
+            return f"+CSORXGET: 4,{id},{len(socket.buffer)}"
+        data, _ = ue.sockets.read(socket, length if mode == 2 else min(length, 730))
+        head = f"+CSORXGET: {mode},{id},{length},{len(data)}"
+        return [head, to_text(data) if mode == 2 else data.hex().upper()] if data else [head]
+
+
+# ---------------------------------------------------------------- names and ping
+
+
+class Cdnsgip(Command):
+    """Look a host name up; the result follows the OK."""
+
+    name, source = "+CDNSGIP", NOTE
+    max_response = 30.0
+    test_reply = ""
+    host = Text(254, min_length=1, doc="name")
+
+    def write(self, ue: Ue, host: str) -> None:
+        ue.spawn(self._look_up(ue, host))
+
+    async def _look_up(self, ue: Ue, host: str) -> None:
+        try:
+            found = await ue.resolver.resolve(host)
+        except NameFailed:
+            ue.publish("name.failed", host=host, error=3 if ue.radio.ip is None else 8)
+            return
+        second = found[1] if len(found) > 1 else None
+        ue.publish("name.found", host=host, address=found[0], second=second)
+
+
+class Cdnscfg(Command):
+    """Tell and set the DNS servers."""
+
+    name, source = "+CDNSCFG", MANUAL + "7.2.13"
+    test_reply = '+CDNSCFG: ("Primary DNS"),("Secondary DNS")'
+    read_reply = ("PrimaryDns: {first}", "SecondaryDns: {second}")
+    first = Address(40, names=False, doc="first server")
+    second = Address(40, names=False, default=None, doc="second server")
+
+    def read(self, ue: Ue) -> Any:
+        return {key: ue.settings.get(f"+CDNSCFG.{key}") for key in ("first", "second")}
+
+    def write(self, ue: Ue, first: str, second: str | None) -> None:
+        ue.settings.set("+CDNSCFG.first", first)
+        if second is not None:
+            ue.settings.set("+CDNSCFG.second", second)
+
+
+class Cipping(Command):
+    """Ping a host: a line for each echo, its time in tenths of a second."""
+
+    name, source = "+CIPPING", MANUAL + "9.2.1"
+    needs, errors = (needs.bearer,), ("no_bearer", "running")
+    group = "sockets"
+    test_reply = "+CIPPING: (1-100),(0-5120),(1-600)"
+    read_reply = "+CIPPING: 4,32,100"
+    host = Address(doc="address")
+    count = Int(1, 100, default=4, doc="echoes")
+    size = Int(0, 5120, default=32, doc="bytes of each echo")
+    timeout = Int(1, 600, default=100, doc="tenths of a second for each echo")
+
+    def read(self, ue: Ue) -> Any:
+        return {}
+
+    def write(self, ue: Ue, host: str, count: int, size: int, timeout: int) -> None:
+        if "ping" in ue.sockets.jobs:
+            raise Refusal("running")
+        ue.sockets.jobs.add("ping")
+        ue.spawn(self._ping(ue, host, count, timeout))
+
+    async def _ping(self, ue: Ue, host: str, count: int, timeout: int) -> None:
+        for number in range(1, count + 1):
+            try:
+                echo = await ping(ue.radio, ue.routes, host, timeout / 10)
+            except ConnectionError:
+                echo = None
+            tenths = timeout if echo is None else max(1, round(echo.rtt / 100))
+            ttl = 0 if echo is None else echo.ttl
+            ue.publish("echo.answered", number=number, host=host, tenths=tenths, ttl=ttl)
+        ue.sockets.jobs.discard("ping")

@@ -1,0 +1,77 @@
+"""One crossing of the air for traffic that is not lost but late: set-up, latency, repetitions, giving up."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+
+from modemsim.net.bearer import Bearer
+
+RETRANSMIT = 1.0
+"""Seconds to the first repetition of a lost segment (initial RTO of RFC 6298, 2.1); each next one doubles."""
+RETRANSMIT_LIMIT = 60.0
+"""Seconds a repetition waits at most (RFC 6298, 2.5)."""
+REPETITIONS = 8
+"""Repetitions before the connection is given up (RFC 1122, 4.2.3.5: at least 100 s)."""
+
+
+class Loss(StrEnum):
+    """Why a crossing, or the connection it belongs to, came to nothing."""
+
+    NO_BEARER = "no bearer"
+    NO_ANSWER = "no answer"
+    REFUSED = "refused"
+    RESET = "reset"
+    CLOSED = "closed"
+
+
+class CrossingFailed(ConnectionError):
+    """The other side cannot be reached any more; `loss` says why."""
+
+    def __init__(self, loss: Loss) -> None:
+        super().__init__(loss.value)
+        self.loss = loss
+
+
+async def attempt(bearer: Bearer, *, downlink: bool, rai: int = 0) -> bool:
+    """Send one packet across the air; False when it was lost. Raises CrossingFailed without an address."""
+    radio = bearer.radio
+    if radio.ip is None:
+        raise CrossingFailed(Loss.NO_BEARER)
+    try:
+        if not radio.connected:
+            if downlink:
+                await asyncio.sleep(bearer.timing.draw("paging"))
+            await radio.connect()
+    except ConnectionError:
+        return False
+    latency, lost = radio.latency(), radio.lost()
+    radio.activity(rai, downlink=downlink, lasting=latency)
+    await asyncio.sleep(latency)
+    if radio.ip is None:
+        raise CrossingFailed(Loss.NO_BEARER)
+    return radio.reachable and not lost
+
+
+async def cross(bearer: Bearer, *, downlink: bool, rai: int = 0, repetitions: int = REPETITIONS) -> None:
+    """Bring a segment to the other side, however often it must be repeated; raises CrossingFailed."""
+    wait = RETRANSMIT
+    for _ in range(repetitions + 1):
+        if await attempt(bearer, downlink=downlink, rai=rai):
+            return
+        bearer.note("repeated", direction="downlink" if downlink else "uplink", wait=wait)
+        await asyncio.sleep(wait)
+        wait = min(2 * wait, RETRANSMIT_LIMIT)
+    raise CrossingFailed(Loss.NO_ANSWER)
+
+
+async def round_trip(bearer: Bearer) -> float | None:
+    """Seconds a packet takes to the network and back over the air; None when either way loses it.
+
+    Raises CrossingFailed without an address.
+    """
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    if await attempt(bearer, downlink=False) and await attempt(bearer, downlink=True):
+        return loop.time() - started
+    return None

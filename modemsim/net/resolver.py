@@ -1,0 +1,102 @@
+"""Host names of the module: a query to its DNS server across the air, with the answers of the routes.
+
+A name no route and no document knows is looked up on this machine, unless the run is offline; the clock is
+held meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from enum import StrEnum
+
+from modemsim import clock
+from modemsim.net.bearer import Bearer
+from modemsim.net.crossing import CrossingFailed, round_trip
+
+QUERY_TIMEOUT = 5.0
+"""Seconds to the repetition of a query (RFC 1123, 6.1.3.3)."""
+QUERIES = 3
+"""Queries before a name has no answer."""
+CACHE_SIZE = 16
+"""Names kept; a small module keeps few."""
+
+
+class NameProblem(StrEnum):
+    """Why a name has no address."""
+
+    NO_BEARER = "no bearer"
+    NO_ANSWER = "no answer"
+    UNKNOWN = "unknown"
+
+
+class NameFailed(LookupError):
+    """A name could not be resolved; `problem` says why."""
+
+    def __init__(self, problem: NameProblem) -> None:
+        super().__init__(problem.value)
+        self.problem = problem
+
+
+class Resolver:
+    """Resolves for one module; addresses stand for themselves and need no query."""
+
+    def __init__(self, bearer: Bearer) -> None:
+        self._bearer = bearer
+        self._cache: dict[str, list[str]] = {}
+
+    def clear(self) -> None:
+        """Forget every answer."""
+        self._cache.clear()
+
+    async def resolve(self, host: str, *, cached: bool = True) -> list[str]:
+        """The addresses of a name, best first, at least one; raises NameFailed."""
+        literal = _literal(host)
+        if literal is not None:
+            return [literal]
+        name = host.lower().rstrip(".")
+        if cached and name in self._cache:
+            return self._cache[name]
+        await self._ask(name)
+        found = self._bearer.routes.resolve(name) or await self._outside(name)
+        if not found:
+            raise NameFailed(NameProblem.UNKNOWN)
+        while len(self._cache) >= CACHE_SIZE:
+            del self._cache[next(iter(self._cache))]
+        self._cache[name] = found
+        self._bearer.note("resolved", name=name, addresses=found)
+        return found
+
+    async def _ask(self, name: str) -> None:
+        """The exchange with the DNS server, repeated while the air loses it."""
+        loop = asyncio.get_running_loop()
+        for _ in range(QUERIES):
+            started = loop.time()
+            try:
+                answered = await round_trip(self._bearer)
+            except CrossingFailed:
+                raise NameFailed(NameProblem.NO_BEARER) from None
+            if answered is not None:
+                return
+            self._bearer.note("query_lost", name=name)
+            await asyncio.sleep(max(0.0, started + QUERY_TIMEOUT - loop.time()))
+        raise NameFailed(NameProblem.NO_ANSWER)
+
+    async def _outside(self, name: str) -> list[str]:
+        if self._bearer.routes.offline:
+            return []
+        with clock.hold():
+            try:
+                loop = asyncio.get_running_loop()
+                answers = await loop.getaddrinfo(name, None, family=socket.AF_INET, type=socket.SOCK_STREAM)
+            except OSError:
+                return []
+        return list(dict.fromkeys(str(address[0]) for *_, address in answers))
+
+
+def _literal(host: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return None

@@ -1,0 +1,277 @@
+"""TCP of the module: a real connection whose segments cross the simulated air, and a listener.
+
+The kernel speaks TCP with the peer; the air in between delays. Loss is delay as well: a lost flight is
+repeated until the connection is given up. A module that does not read leaves the data in the kernel, so that
+the peer's window fills.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from modemsim.net.bearer import Bearer
+from modemsim.net.crossing import CrossingFailed, Loss, cross
+from modemsim.net.routes import Address
+
+FLIGHT = 4 * 1360
+"""Bytes that cross the air together: four segments of the usual size behind an IPv4 tunnel."""
+SYN_REPETITIONS = 4
+"""Repetitions of a connection request (RFC 1122, 4.2.3.5 asks for more; small stacks do fewer)."""
+HELD_FLIGHTS = 2
+"""Flights in a row without answer for which a virtual clock is held: a peer that only listens owes none."""
+
+
+class TcpSocket:
+    """One TCP connection of the module.
+
+    `on_data` gets what arrives while `room` (bytes the owner can take) is more than zero; `on_end` is called
+    once, when the connection is over for a reason of its own: CLOSED after the peer's last byte, RESET,
+    NO_ANSWER or NO_BEARER. `sent` counts bytes taken from the host, `acked` those the peer has.
+    """
+
+    def __init__(self, bearer: Bearer, real: socket.socket | None = None, peer: Address = ("", 0)) -> None:
+        self.peer = peer
+        self.sent = 0
+        self.acked = 0
+        self.on_data: Callable[[bytes], None] = lambda data: None
+        self.on_end: Callable[[Loss], None] = lambda loss: None
+        self.room: Callable[[], int] = lambda: FLIGHT
+        self._bearer = bearer
+        self._real = real if real is not None else socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._real.setblocking(False)
+        self._real.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._outside: Address | None = None
+        self._unanswered = 0
+        self._out = bytearray()
+        self._written = 0  # bytes the kernel has; what comes back acknowledges them
+        self._closing = False
+        self.closed = False
+        self._work = asyncio.Event()
+        self._room_made = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        bearer.streams.add(self)
+        if real is not None:
+            self._run()
+
+    @property
+    def local_port(self) -> int:
+        """The port on the module's side; 0 before there is one."""
+        return 0 if self._real.fileno() < 0 else int(self._real.getsockname()[1])
+
+    @property
+    def unacked(self) -> int:
+        """Bytes taken from the host that the peer does not have yet."""
+        return self.sent - self.acked
+
+    async def connect(self, to: Address, local_port: int = 0) -> None:
+        """Open the connection; raises CrossingFailed, OSError for a local port that is taken."""
+        self.peer = to
+        real = self._bearer.routes.real(to)
+        if local_port:
+            self._real.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._real.bind(("127.0.0.1" if self._bearer.routes.local_only else "0.0.0.0", local_port))
+        await cross(self._bearer, downlink=False, repetitions=SYN_REPETITIONS)
+        if real is None:
+            await self._nobody_there()
+        assert real is not None
+        self._outside = None if self._bearer.routes.inside(real) else real
+        self._expect()
+        loop = asyncio.get_running_loop()
+        refused: CrossingFailed | None = None
+        try:
+            await loop.sock_connect(self._real, real)
+        except ConnectionRefusedError:
+            refused = CrossingFailed(Loss.REFUSED)
+        except OSError as error:
+            raise CrossingFailed(Loss.NO_ANSWER) from error
+        self._arrived()
+        await cross(self._bearer, downlink=True)
+        if refused is not None:
+            raise refused
+        self._run()
+
+    def send(self, data: bytes) -> None:
+        """Take data for the peer; what is sent after a close or an end goes nowhere."""
+        if self._closing or self.closed:
+            return
+        self.sent += len(data)
+        self._out += data
+        self._work.set()
+
+    def read_on(self) -> None:
+        """The owner has room again."""
+        self._room_made.set()
+
+    def close(self) -> None:
+        """End the connection in good order, behind everything sent before; nothing is received any more."""
+        if self.closed or self._closing:
+            return
+        self._closing = True
+        self.on_end = lambda loss: None
+        self.on_data = lambda data: None
+        self.room = lambda: FLIGHT
+        if not self._tasks:
+            self.abort()
+        self._work.set()
+        self._room_made.set()
+
+    def abort(self) -> None:
+        """Reset the connection at once and forget what is on its way."""
+        if self.closed:
+            return
+        with contextlib.suppress(OSError):
+            self._real.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._shut()
+
+    def _shut(self) -> None:
+        self.closed = True
+        self._bearer.streams.discard(self)
+        self._arrived()
+        for task in tuple(self._tasks):
+            if task is not asyncio.current_task():
+                task.cancel()
+        self._real.close()
+
+    async def _nobody_there(self) -> None:
+        """No route: connection requests vanish until the stack gives up."""
+        self._bearer.note(
+            "lost", direction="uplink", peer=f"{self.peer[0]}:{self.peer[1]}", reason="no route"
+        )
+        for repetition in range(SYN_REPETITIONS + 1):
+            await asyncio.sleep(float(2**repetition))
+        raise CrossingFailed(Loss.NO_ANSWER)
+
+    # ------------------------------------------------------------ both ways
+
+    def _run(self) -> None:
+        for work in (self._uplink, self._downlink):
+            task = asyncio.get_running_loop().create_task(self._guard(work))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, work: Callable[[], Coroutine[Any, Any, Loss]]) -> None:
+        """Run one direction and end the connection with it."""
+        try:
+            loss = await work()
+        except CrossingFailed as failed:
+            loss = failed.loss
+        except OSError:
+            loss = Loss.RESET
+            with contextlib.suppress(CrossingFailed):
+                await cross(self._bearer, downlink=True)
+        if self.closed:
+            return
+        end = self.on_end
+        if loss is Loss.CLOSED:
+            self._shut()
+        else:
+            self.abort()
+            end(loss)
+
+    async def _uplink(self) -> Loss:
+        """Flight after flight, each acknowledged before the next; CLOSED once all is out after a close."""
+        loop = asyncio.get_running_loop()
+        while True:
+            while self._out:
+                flight = bytes(self._out[:FLIGHT])
+                del self._out[: len(flight)]
+                await cross(self._bearer, downlink=False)
+                self._expect()
+                await loop.sock_sendall(self._real, flight)
+                self._written += len(flight)
+                self._bearer.note("uplink", peer=_text(self.peer), size=len(flight), protocol="tcp")
+                await cross(self._bearer, downlink=True)
+                self.acked = max(self.acked, self._written)
+            if self._closing:
+                self._real.shutdown(socket.SHUT_WR)
+                return Loss.CLOSED
+            self._work.clear()
+            await self._work.wait()
+
+    async def _downlink(self) -> Loss:
+        """Read while the owner has room; at the peer's end tell it, and let the other direction finish."""
+        loop = asyncio.get_running_loop()
+        while not self.closed:
+            while (room := self.room()) <= 0:
+                self._room_made.clear()
+                await self._room_made.wait()
+            data = await loop.sock_recv(self._real, min(room, FLIGHT))
+            self._arrived()
+            written = self._written
+            await cross(self._bearer, downlink=True)
+            self.acked = max(self.acked, written)
+            if not data:
+                end = self.on_end
+                self.close()
+                end(Loss.CLOSED)
+                if not self.closed:
+                    await asyncio.Event().wait()  # the other direction ends the connection
+                return Loss.CLOSED
+            self._bearer.note("downlink", peer=_text(self.peer), size=len(data), protocol="tcp")
+            self.on_data(data)
+        return Loss.CLOSED
+
+    # ------------------------------------------------------------ peers outside the process
+
+    def _expect(self) -> None:
+        """Hold a virtual clock for the answer of a peer outside, unless it lets flights go unanswered."""
+        if self._outside is not None and self._unanswered < HELD_FLIGHTS:
+            self._unanswered += 1
+            self._bearer.answers.expect(self._real)
+
+    def _arrived(self) -> None:
+        self._unanswered = 0
+        self._bearer.answers.arrived(self._real)
+
+
+class TcpListener:
+    """A listening TCP socket of the module; `on_connection` gets each connection once it has crossed the air.
+
+    Raises OSError for a port that is taken.
+    """
+
+    def __init__(self, bearer: Bearer, port: int, on_connection: Callable[[TcpSocket], None]) -> None:
+        self._bearer = bearer
+        self._on_connection = on_connection
+        self._real = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._real.setblocking(False)
+        self._real.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._real.bind(("127.0.0.1" if bearer.routes.local_only else "0.0.0.0", port))
+        except OSError:
+            self._real.close()
+            raise
+        self._real.listen()
+        self._task = asyncio.get_running_loop().create_task(self._accept())
+        bearer.streams.add(self)
+
+    @property
+    def local_port(self) -> int:
+        """The port it listens on."""
+        return int(self._real.getsockname()[1])
+
+    def abort(self) -> None:
+        """Listen no more; accepted connections stay."""
+        self._bearer.streams.discard(self)
+        self._task.cancel()
+        self._real.close()
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            real, peer = await loop.sock_accept(self._real)
+            try:
+                await cross(self._bearer, downlink=True)
+            except CrossingFailed:
+                real.close()
+                continue
+            self._on_connection(TcpSocket(self._bearer, real, (peer[0], peer[1])))
+
+
+def _text(address: Address) -> str:
+    return f"{address[0]}:{address[1]}"

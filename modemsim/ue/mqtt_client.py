@@ -1,0 +1,271 @@
+"""One MQTT client of the module: the state of its connection, retransmission, keep-alive, both ways of QoS.
+
+Packet identifiers are the host's; times are simulated. What is not answered is sent again with the DUP flag
+after `timeout` seconds, `retries` times (the modules' own rule; MQTT 3.1.1 itself repeats only on a new
+connection).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from modemsim import mqtt
+from modemsim.mqtt import Kind, MqttError, Packet
+from modemsim.net.crossing import CrossingFailed, Loss
+from modemsim.net.resolver import NameFailed, NameProblem, Resolver
+from modemsim.net.tcp import TcpSocket
+
+
+class Link(IntEnum):
+    """How far the client is; 1 to 4 are the numbers of AT+QMTCONN?."""
+
+    CLOSED = 0
+    OPEN = 1
+    CONNECTING = 2
+    CONNECTED = 3
+    DISCONNECTING = 4
+
+
+class Ended(StrEnum):
+    """Why a connection ended by itself; the profile gives the number."""
+
+    PEER = "peer"
+    PING = "ping"
+    CONNACK = "connack"
+    ANSWERS = "answers"
+    BEARER = "bearer"
+    PROTOCOL = "protocol"
+
+
+@dataclass
+class MqttOptions:
+    """What the host configures before opening; times in seconds, `version` 3 is MQTT 3.1, 4 is 3.1.1."""
+
+    version: int = 4
+    keep_alive: int = 120
+    clean: bool = True
+    timeout: int = 5
+    retries: int = 3
+    notice: bool = False
+    will: mqtt.Will | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a request: answered with `codes`, or not at all."""
+
+    answered: bool
+    codes: tuple[int, ...] = ()
+
+
+class MqttClient:
+    """Opens, connects, asks; `on_message` gets what arrives, `on_end` that the connection ended by itself."""
+
+    def __init__(
+        self,
+        make_socket: Callable[[], TcpSocket],
+        resolver: Resolver,
+        spawn: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]],
+    ) -> None:
+        self.options = MqttOptions()
+        self.link = Link.CLOSED
+        self.server = ("", 0)
+        self.on_message: Callable[[mqtt.Publish], None] = lambda message: None
+        self.on_end: Callable[[Ended], None] = lambda ended: None
+        self.on_repeat: Callable[[str, int, int], None] = lambda what, packet_id, count: None
+        self.room: Callable[[], int] = lambda: 4096
+        self._make_socket = make_socket
+        self._resolver = resolver
+        self._spawn = spawn
+        self._tcp: TcpSocket | None = None
+        self._decoder = mqtt.Decoder()
+        self._answers: dict[tuple[Kind, int], asyncio.Future[Packet]] = {}
+        self._held: set[int] = set()
+        self._keeper: asyncio.Task[Any] | None = None
+        self._last_sent = 0.0
+
+    # ------------------------------------------------------------ connection
+
+    async def open(self, host: str, port: int) -> str:
+        """Open the connection; "ok" or the situation that prevented it (no_bearer, dns, connect)."""
+        self.server = (host, port)
+        tcp = self._tcp = self._make_socket()
+        tcp.on_data, tcp.on_end, tcp.room = self._arrived, self._ended, lambda: self.room()
+        try:
+            address = (await self._resolver.resolve(host))[0]
+            await tcp.connect((address, port))
+        except (NameFailed, CrossingFailed) as failed:
+            self.drop()
+            if isinstance(failed, NameFailed):
+                return "no_bearer" if failed.problem is NameProblem.NO_BEARER else "dns"
+            return "no_bearer" if failed.loss is Loss.NO_BEARER else "connect"
+        self.link = Link.OPEN
+        return "ok"
+
+    async def connect(self, client_id: str, user: str | None, password: str | None) -> Outcome:
+        """Introduce the client; the outcome's code is the server's return code."""
+        self.link = Link.CONNECTING
+        options = self.options
+        packet = mqtt.Connect(client_id, user, None if password is None else password.encode("latin-1"),
+                              options.keep_alive, options.clean, options.version, options.will)  # fmt: skip
+        answer = await self._ask(packet, Kind.CONNACK, 0)
+        if not isinstance(answer, mqtt.ConnAck):
+            return Outcome(False)
+        if answer.code == 0:
+            self.link = Link.CONNECTED
+            self._keeper = self._spawn(self._keep_alive())
+        return Outcome(True, (answer.code,))
+
+    async def disconnect(self) -> None:
+        """Say goodbye and close."""
+        self.link = Link.DISCONNECTING
+        self._send(mqtt.Bare(Kind.DISCONNECT))
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection behind what was sent."""
+        if self._tcp is not None:
+            self._tcp.close()
+        self._forget()
+
+    def drop(self) -> None:
+        """Forget the connection at once."""
+        if self._tcp is not None:
+            self._tcp.on_end = lambda loss: None
+            self._tcp.abort()
+        self._forget()
+
+    def read_on(self) -> None:
+        """The host has taken messages; there is room again."""
+        if self._tcp is not None:
+            self._tcp.read_on()
+
+    def _forget(self) -> None:
+        self.link = Link.CLOSED
+        self._tcp = None
+        self._decoder = mqtt.Decoder()
+        self._held.clear()
+        if self._keeper is not None and self._keeper is not asyncio.current_task():
+            self._keeper.cancel()
+        self._keeper = None
+        for answer in self._answers.values():
+            answer.cancel()
+        self._answers.clear()
+
+    # ------------------------------------------------------------ requests
+
+    async def subscribe(self, packet_id: int, topics: tuple[tuple[str, int], ...]) -> Outcome:
+        """Subscribe; the codes are what the server granted."""
+        answer = await self._ask(mqtt.Subscribe(packet_id, topics), Kind.SUBACK, packet_id)
+        return Outcome(answer is not None, answer.codes if isinstance(answer, mqtt.SubAck) else ())
+
+    async def unsubscribe(self, packet_id: int, topics: tuple[str, ...]) -> Outcome:
+        """Unsubscribe."""
+        answer = await self._ask(mqtt.Unsubscribe(packet_id, topics), Kind.UNSUBACK, packet_id)
+        return Outcome(answer is not None)
+
+    async def publish(self, message: mqtt.Publish) -> Outcome:
+        """Publish; with QoS 0 done when it is sent, else when the server has acknowledged."""
+        if message.qos == 0:
+            self._send(message)
+            return Outcome(True)
+        first = Kind.PUBACK if message.qos == 1 else Kind.PUBREC
+        answer = await self._ask(message, first, message.packet_id)
+        if answer is not None and message.qos == 2:
+            release = mqtt.Ack(Kind.PUBREL, message.packet_id)
+            answer = await self._ask(release, Kind.PUBCOMP, message.packet_id)
+        return Outcome(answer is not None)
+
+    async def _ask(self, packet: Packet, kind: Kind, packet_id: int) -> Packet | None:
+        """Send and wait for the answer, repeating; None when it never came. A CONNECT is not repeated."""
+        key = (kind, packet_id)
+        answer: asyncio.Future[Packet] = asyncio.get_running_loop().create_future()
+        self._answers[key] = answer
+        repetitions = 0 if isinstance(packet, mqtt.Connect) else self.options.retries
+        try:
+            for count in range(repetitions + 1):
+                if count:
+                    self.on_repeat(kind.name.lower(), packet_id, count)
+                self._send(_again(packet) if count else packet)
+                done, _ = await asyncio.wait({answer}, timeout=self.options.timeout)
+                if done:
+                    return None if answer.cancelled() else answer.result()
+        finally:
+            self._answers.pop(key, None)
+        return None
+
+    def _send(self, packet: Packet) -> None:
+        if self._tcp is not None:
+            self._last_sent = asyncio.get_running_loop().time()
+            self._tcp.send(mqtt.encode(packet))
+
+    async def _keep_alive(self) -> None:
+        """Ping when nothing was sent for the keep-alive time (MQTT 3.1.1, 3.1.2.10)."""
+        loop = asyncio.get_running_loop()
+        interval = self.options.keep_alive
+        while interval:
+            due = self._last_sent + interval
+            if due > loop.time():
+                await asyncio.sleep(due - loop.time())
+            elif await self._ask(mqtt.Bare(Kind.PINGREQ), Kind.PINGRESP, 0) is None:
+                self.over(Ended.PING)
+                return
+
+    # ------------------------------------------------------------ what arrives
+
+    def _arrived(self, data: bytes) -> None:
+        try:
+            for packet in self._decoder.feed(data):
+                self._take(packet)
+        except MqttError:
+            self.over(Ended.PROTOCOL)
+
+    def _take(self, packet: Packet) -> None:
+        match packet:
+            case mqtt.Publish():
+                self._message(packet)
+            case mqtt.Ack(Kind.PUBREL, number):
+                self._held.discard(number)
+                self._send(mqtt.Ack(Kind.PUBCOMP, number))
+            case mqtt.Ack(kind, number):
+                self._settle(kind, number, packet)
+            case mqtt.SubAck(number, _):
+                self._settle(Kind.SUBACK, number, packet)
+            case mqtt.ConnAck():
+                self._settle(Kind.CONNACK, 0, packet)
+            case mqtt.Bare(Kind.PINGRESP):
+                self._settle(Kind.PINGRESP, 0, packet)
+            case _:
+                raise MqttError(f"a server does not send {type(packet).__name__}")
+
+    def _message(self, message: mqtt.Publish) -> None:
+        repeated = message.qos == 2 and message.packet_id in self._held
+        if message.qos == 1:
+            self._send(mqtt.Ack(Kind.PUBACK, message.packet_id))
+        elif message.qos == 2:
+            self._held.add(message.packet_id)
+            self._send(mqtt.Ack(Kind.PUBREC, message.packet_id))
+        if not repeated:
+            self.on_message(message)
+
+    def _settle(self, kind: Kind, packet_id: int, packet: Packet) -> None:
+        answer = self._answers.get((kind, packet_id))
+        if answer is not None and not answer.done():
+            answer.set_result(packet)
+
+    def _ended(self, loss: Loss) -> None:
+        self.over({Loss.NO_BEARER: Ended.BEARER, Loss.NO_ANSWER: Ended.ANSWERS}.get(loss, Ended.PEER))
+
+    def over(self, ended: Ended) -> None:
+        """The connection is gone for this reason."""
+        self.drop()
+        self.on_end(ended)
+
+
+def _again(packet: Packet) -> Packet:
+    """The packet as it is repeated: a PUBLISH with its DUP flag."""
+    return replace(packet, dup=True) if isinstance(packet, mqtt.Publish) else packet
