@@ -89,7 +89,7 @@ class Qlwsregind(Service):
                 raise Refusal("not_registered")
             (ue.cloud.close if type == 1 else ue.cloud.refresh)()
             return
-        if ue.enrolment.server is None:
+        if not ue.enrolment.possible:
             raise Refusal("no_server")
         ue.enrolment.start()
 
@@ -391,7 +391,7 @@ class Qlwfotaind(Service):
 
 
 class Qbootstrapholdoff(ServiceSetting):
-    """Keep the time before a bootstrap; the simulator has no bootstrap server."""
+    """How long the module waits before it asks a bootstrap server."""
 
     name, source = "+QBOOTSTRAPHOLDOFF", "host drivers for BC95 on a Korean network"
     seconds = Int(0, 65535, doc="seconds")

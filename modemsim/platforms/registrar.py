@@ -139,10 +139,11 @@ class Registrar:
             self._owner.observe_soon(session)
         self._owner.heard(session)
 
-    def deregister(self, location: str) -> None:
+    def deregister(self, location: str, sender: Address) -> None:
         """Accept DELETE /rd/<id>; raises Refused 4.04 as `update` does."""
         session = self._session(location)
         self._check_refusal(session.device.endpoint)
+        self._check_security(session.device, sender)
         self.end(session, "deregistered")
 
     def refused(self, problem: Refused, sender: Address) -> None:

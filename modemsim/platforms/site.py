@@ -24,7 +24,7 @@ class Directory(Protocol):
     def update(self, location: str, queries: Sequence[str], payload: bytes, sender: Address) -> None:
         """Refresh a registration."""
 
-    def deregister(self, location: str) -> None:
+    def deregister(self, location: str, sender: Address) -> None:
         """End a registration."""
 
     def refused(self, problem: Refused, sender: Address) -> None:
@@ -63,6 +63,6 @@ class RegistrationSite:
             self._directory.update(path[1], queries, request.payload, sender)
             return Message(code=Code.CHANGED)
         if request.code == Code.DELETE:
-            self._directory.deregister(path[1])
+            self._directory.deregister(path[1], sender)
             return Message(code=Code.DELETED)
         raise Refused(Code.METHOD_NOT_ALLOWED, "update with POST, deregister with DELETE")

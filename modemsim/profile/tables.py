@@ -268,6 +268,10 @@ class CloudTable(Table):
     """Setting that says who registers: 0 the host, 1 the module by itself, 2 nobody; else the host."""
     servers: tuple[str, ...] = ()
     """Settings with a stored server ([host, port] or []); the first one that is set counts."""
+    bootstrap: str | None = None
+    """Setting with a stored bootstrap server ([host, port] or []), asked when no other server is set."""
+    hold_off: str | None = None
+    """Setting with the seconds the module waits before it asks."""
     security: str | None = None
     """Setting that asks for a secured connection when it is not 0."""
     credentials: str | None = None

@@ -6,11 +6,14 @@ the command that registers, and have none of these settings.
 
 from __future__ import annotations
 
+import asyncio
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from modemsim.lwm2m.bootstrap import BootstrapFailed
 from modemsim.net import Address
 from modemsim.profile import CloudTable
+from modemsim.ue.bootstrap import bootstrap, protection_of
 from modemsim.ue.security import Protection
 
 if TYPE_CHECKING:
@@ -53,6 +56,17 @@ class Enrolment:
         return None
 
     @property
+    def bootstrap_server(self) -> Address | None:
+        """The stored bootstrap server, which is asked when no other server is stored."""
+        stored = self._ue.settings.get(self._table.bootstrap) if self._table.bootstrap else None
+        return (str(stored[0]), int(stored[1])) if stored and self.server is None else None
+
+    @property
+    def possible(self) -> bool:
+        """There is a server to register with, or to ask for one."""
+        return self.server is not None or self.bootstrap_server is not None
+
+    @property
     def secured(self) -> bool:
         """The host asked for a secured connection."""
         key = self._table.security
@@ -76,7 +90,7 @@ class Enrolment:
         """There is an address: register, or tell the host that it may."""
         if self._table.switch is None or self._ue.cloud.live or self._ue.cloud.registering:
             return
-        if self.switch is Switch.MODULE and self.server is not None:
+        if self.switch is Switch.MODULE and self.possible:
             self.start()
         elif self.switch is Switch.HOST and not self._announced:
             self._announced = True
@@ -87,7 +101,7 @@ class Enrolment:
         self._ue.spawn(self._open())
 
     async def _open(self) -> None:
-        ue, server = self._ue, self.server
+        ue, server = self._ue, self.server or self.bootstrap_server
         if server is None or ue.cloud.live or ue.cloud.registering:
             return
         host, port = server
@@ -96,6 +110,8 @@ class Enrolment:
             reason = "dtls_error" if address else "dns"
             ue.trace.emit("lwm2m", "no_connection", server=f"{host}:{port}", reason=_REASONS[reason])
             ue.cloud.open_in_vain(server, ue.timing.draw("connection_failure"), reason)
+        elif ue.radio.ip is not None and self.server is None:
+            await self._bootstrap((address, port))
         elif ue.radio.ip is not None:
             ue.open_cloud(
                 (address, port),
@@ -103,6 +119,30 @@ class Enrolment:
                 binding=self._binding(),
                 protection=self.protection,
             )
+
+    async def _bootstrap(self, server: Address) -> None:
+        """Ask a bootstrap server for the platform, and register there."""
+        ue = self._ue
+        hold_off = ue.settings.get(self._table.hold_off) if self._table.hold_off else 0
+        await asyncio.sleep(int(hold_off))
+        name = self._text(self._table.endpoint) or ue.identity.imei
+        try:
+            account = await bootstrap(ue, server, name, self.protection)
+            address = await ue.resolve(account.host)
+            if address is None:
+                raise BootstrapFailed("the platform's name is unknown")
+        except BootstrapFailed as problem:
+            ue.trace.emit("lwm2m", "bootstrap_failed", server=server[0], reason=str(problem))
+            ue.cloud.open_in_vain(server, 0.0, "bootstrap")
+            return
+        ue.publish("cloud.bootstrapped")
+        ue.open_cloud(
+            (address, account.port),
+            name=name,
+            lifetime=account.lifetime,
+            binding=account.binding,
+            protection=protection_of(account),
+        )
 
     def _text(self, key: str | None) -> str | None:
         return str(self._ue.settings.get(key) or "") or None if key else None

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 from aiocoap.numbers.codes import CHANGED, CONTENT, Code
 
 from modemsim.coap.endpoint import Tuning
+from modemsim.lwm2m.bootstrap import Account, BootstrapFailed
 from modemsim.lwm2m.client import Client
 from modemsim.lwm2m.hosted import Asked, HostedRequest, ResourceValue, custom_instance
 from modemsim.lwm2m.model import Kind, Path
 from modemsim.lwm2m.states import ClientState
 from modemsim.lwm2m.tree import ObjectTree
 from modemsim.net import Address
+from modemsim.ue.bootstrap import bootstrap
 from modemsim.ue.cloud import DATA_PATH, Cloud
 from modemsim.ue.hosted_buffer import RequestBuffer, Series, request_lines
 from modemsim.ue.lwm2m_client import policy, standard_objects
@@ -153,19 +155,32 @@ class HostedSession:
         address = await ue.resolve(config.host)
         if ue.radio.ip is None or address is None:
             self._register_failed("no_network" if ue.radio.ip is None else "no_address")
-        elif config.bootstrap:
-            ue.trace.emit("lwm2m", "no_bootstrap", endpoint=config.endpoint, server=config.host,
-                          reason="this simulator has no bootstrap server")  # fmt: skip
-            self._register_failed("no_bootstrap")
         elif config.security not in (PSK, NO_SECURITY):
             ue.trace.emit("lwm2m", "no_certificates", endpoint=config.endpoint,
                           reason="this simulator secures with pre-shared keys only")  # fmt: skip
             self._register_failed("handshake")
         else:
-            self.security = None
-            self.server = (address, config.port)
-            self.client = self._make_client(config, self.server)
-            await self.client.register()
+            await self._begin(config, (address, config.port))
+
+    async def _begin(self, config: ServerConfig, address: Address) -> None:
+        """Register at an address, or ask there for the account to register with."""
+        self.security = None
+        if config.bootstrap:
+            try:
+                account = await bootstrap(self._ue, address, config.endpoint, self._protection(config))
+                host = await self._ue.resolve(account.host)
+                if host is None:
+                    raise BootstrapFailed("the platform's name is unknown")
+            except BootstrapFailed as problem:
+                self._ue.trace.emit("lwm2m", "bootstrap_failed", server=config.host, reason=str(problem))
+                self._register_failed("no_bootstrap")
+                return
+            self._publish("qlw.bootstrapped")
+            address = (host, account.port)
+            config = _with_account(config, account)
+        self.server = address
+        self.client = self._make_client(config, address)
+        await self.client.register()
 
     def _register_failed(self, reason: str) -> None:
         self._registering = False
@@ -398,3 +413,17 @@ class HostedSession:
         await asyncio.sleep(seconds)
         if not self.registered and not self._registering and self.config is not None:
             self.register()
+
+
+def _with_account(config: ServerConfig, account: Account) -> ServerConfig:
+    """A configuration whose platform is that of a bootstrap."""
+    return replace(
+        config,
+        bootstrap=0,
+        host=account.host,
+        port=account.port,
+        lifetime=account.lifetime,
+        security=PSK if account.secured else NO_SECURITY,
+        psk_id=account.identity,
+        psk=account.key.hex(),
+    )

@@ -239,3 +239,30 @@ async def test_close_in_the_middle_of_everything(bench: Bench) -> None:
     assert [h for h in asyncio.get_running_loop()._scheduled if not h.cancelled()] == []
     await asyncio.sleep(500)
     assert bench.socket.take() == []
+
+
+@on_bench
+async def test_what_waits_for_a_connection_is_retransmitted_from_when_it_stands(bench: Bench) -> None:
+    waiting = True
+    bench.endpoint.hold_while(lambda: waiting)
+    request = bench.get()
+    await asyncio.sleep(50)
+    assert bench.socket.instants == [0]
+    waiting = False
+    bench.endpoint.connected()
+    with pytest.raises(error.ConRetransmitsExceeded):
+        await request.response
+    assert bench.socket.instants == [0, 54, 62, 78, 110]
+
+
+@on_bench
+async def test_without_a_connection_everything_that_waits_has_failed(bench: Bench) -> None:
+    request = bench.get()
+    problem = error.NetworkError("no connection")
+    bench.endpoint.disconnected(problem)
+    with pytest.raises(error.NetworkError) as raised:
+        await request.response
+    assert raised.value is problem
+    assert asyncio.get_running_loop().time() == 0
+    await asyncio.sleep(200)
+    assert bench.socket.instants == [0]

@@ -91,13 +91,14 @@ def test_a_device_with_a_key_is_refused_outside_its_session() -> None:
         owner = SecuredModule(platform)
         assert (await owner.register()).code == Code.CREATED
         assert (await plain.request(Code.POST, owner.location, [], b"")).code == Code.FORBIDDEN
+        assert (await plain.request(Code.DELETE, owner.location, [], b"")).code == Code.FORBIDDEN
         assert platform.store[IMEI].registered
         for module in (plain, foreign, owner):
             module.endpoint.close()
 
     records = scene(act)
     reasons = [record.fields["reason"] for record in records if record.event == "refused"]
-    assert reasons == ["not in the DTLS session of this device"] * 3
+    assert reasons == ["not in the DTLS session of this device"] * 4
 
 
 def test_a_device_without_a_key_is_refused_in_a_session_of_another() -> None:
@@ -149,6 +150,31 @@ def test_both_ports_are_the_same_after_a_restart_and_sessions_are_gone() -> None
         module.secured.renew()
         assert (await module.register()).code == Code.CREATED
         module.endpoint.close()
+
+    scene(act)
+
+
+def test_fuzzed_datagrams_at_both_ports_do_no_harm() -> None:
+    async def act(platform: Platform) -> None:
+        platform.store.secure(IMEI, KEY)
+        stream = random.Random(3)
+        noise = PlainSocket()
+        for _ in range(600):
+            body = stream.randbytes(stream.randrange(1, 120))
+            headed = (
+                bytes([stream.randrange(20, 24)])
+                + b"\xfe\xfd"
+                + bytes(8)
+                + len(body).to_bytes(2, "big")
+                + body
+            )
+            for address in (platform.address, platform.secure_address):
+                noise.send(stream.choice([body, headed, b"\x40\x01" + body]), address)
+            await asyncio.sleep(0.01)
+        module = SecuredModule(platform)
+        assert (await module.register()).code == Code.CREATED
+        module.endpoint.close()
+        noise.close()
 
     scene(act)
 
