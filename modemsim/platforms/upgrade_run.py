@@ -74,6 +74,7 @@ class UpgradeRun:
         self._states: asyncio.Queue[int] = asyncio.Queue()
         self._observation: Observation | None = None
         self._told = True
+        self._moved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._check: asyncio.TimerHandle | None = None
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -92,7 +93,12 @@ class UpgradeRun:
             self._observation = None
 
     def registered(self) -> None:
-        """The device registered again, perhaps from another address; what it does not tell it is asked."""
+        """The device registered again, perhaps from another address; what it does not tell it is asked.
+
+        What it was asked before reaches it no more: such a question ends at once.
+        """
+        self._moved.set_result(None)
+        self._moved = asyncio.get_running_loop().create_future()
         coap, address = self._owner.coap, self._device.address
         if coap is not None and address is not None and self._observation is not None:
             coap.follow(self._observation, address)
@@ -262,10 +268,16 @@ class UpgradeRun:
         coap, address = self._owner.coap, self._device.address
         if coap is None or address is None:
             raise _Silent
+        question = asyncio.get_running_loop().create_task(ask(coap, message, address))
         try:
-            response = await ask(coap, message, address)
+            await asyncio.wait({question, self._moved}, return_when=asyncio.FIRST_COMPLETED)
+            if not question.done():
+                raise _Silent
+            response = question.result()
         except error.Error:
             raise _Silent from None
+        finally:
+            question.cancel()
         if not response.code.is_successful():
             raise _Ended(f"Refused {response.code.dotted}")
         return response
