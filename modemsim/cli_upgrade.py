@@ -104,10 +104,18 @@ def start(
     device: Annotated[list[str] | None, typer.Option(help="Endpoint name; may be repeated.")] = None,
     group: Annotated[str | None, typer.Option(help="A group of devices.")] = None,
     retries: Annotated[int, typer.Option(help="How often a device is tried again, 0 to 5.")] = 0,
+    secure: Annotated[bool, typer.Option("--secure", help="Offer the package by coaps.")] = False,
     name: Annotated[str, typer.Option()] = "upgrade",
 ) -> None:
     """Make an upgrade task; it starts when its devices register or send."""
-    body = {"name": name, "package": package, "devices": device or [], "group": group, "retries": retries}
+    body = {
+        "name": name,
+        "package": package,
+        "devices": device or [],
+        "group": group,
+        "retries": retries,
+        "secure": secure,
+    }
     _show(_call(context, "POST", platform, "upgrades", body))
 
 

@@ -65,6 +65,8 @@ class TaskRequest(_Request):
     devices: list[str] = []
     group: str | None = None
     retries: int = 0
+    secure: bool = False
+    """Whether the package is offered by coaps."""
 
 
 class ProductRecord(BaseModel):

@@ -81,7 +81,9 @@ def _task_routes(router: APIRouter, find: FindPlatform) -> None:
         try:
             members = platform.upgrades.library.members(request.group) if request.group is not None else ()
             devices = [*request.devices, *sorted(members)]
-            return _task(platform.upgrade(request.name, request.package, devices, retries=request.retries))
+            retries, secure = request.retries, request.secure
+            task = platform.upgrade(request.name, request.package, devices, retries=retries, secure=secure)
+            return _task(task)
         except UploadRefused as refusal:
             raise HTTPException(422, str(refusal)) from None
 

@@ -247,10 +247,16 @@ class Platform:
         return self._endpoint
 
     def upgrade(
-        self, name: str, package_id: str, endpoints: Iterable[str], *, retries: int = 0
+        self,
+        name: str,
+        package_id: str,
+        endpoints: Iterable[str],
+        *,
+        retries: int = 0,
+        secure: bool = False,
     ) -> UpgradeTask:
         """Make a firmware upgrade task, which starts when its devices are heard; raises UploadRefused."""
-        task = self.upgrades.create(name, package_id, endpoints, retries=retries)
+        task = self.upgrades.create(name, package_id, endpoints, retries=retries, secure=secure)
         self.emit("upgrade_task", id=task.id, name=name, package=task.package.name)
         return task
 

@@ -19,6 +19,9 @@ from modemsim.platforms.style import PlatformStyle
 PACKAGE_PATH = "fw"
 """First segment of the URIs under which a platform serves packages."""
 
+SECURE_PORT = 5684
+"""Where devices reach every platform by DTLS (RFC 7252, 12.7)."""
+
 
 class UpgradeState(StrEnum):
     """Where one device of a task is; the last three are final."""
@@ -136,11 +139,22 @@ class Upgrades:
         self.tasks: dict[str, UpgradeTask] = {}
         self.public: Address = style.public
         """Where devices reach the platform; the host and port of package URIs."""
+        self.public_secure: Address = (style.public[0], SECURE_PORT)
+        """The same by DTLS."""
 
     def create(
-        self, name: str, package_id: str, endpoints: Iterable[str], *, retries: int = 0
+        self,
+        name: str,
+        package_id: str,
+        endpoints: Iterable[str],
+        *,
+        retries: int = 0,
+        secure: bool = False,
     ) -> UpgradeTask:
-        """A task that starts as soon as its devices are heard; raises UploadRefused."""
+        """A task that starts as soon as its devices are heard; raises UploadRefused.
+
+        With `secure` the package is offered by coaps.
+        """
         wanted = list(dict.fromkeys(endpoints))
         if package_id not in self.library.packages:
             raise UploadRefused(f"there is no package {package_id!r}")
@@ -153,9 +167,9 @@ class Upgrades:
                 raise UploadRefused(f"another task for {upgrade.endpoint} is not over")
         package = self.library.packages[package_id]
         task = UpgradeTask(str(len(self.tasks) + 1), name, package)
-        host, port = self.public
+        scheme, (host, port) = ("coaps", self.public_secure) if secure else ("coap", self.public)
         for number, endpoint in enumerate(wanted):
-            uri = package.form.uri or f"coap://{host}:{port}/{PACKAGE_PATH}/{task.id}/{number}"
+            uri = package.form.uri or f"{scheme}://{host}:{port}/{PACKAGE_PATH}/{task.id}/{number}"
             task.devices.append(DeviceUpgrade(endpoint, package, uri, retries))
         self.tasks[task.id] = task
         return task

@@ -61,11 +61,13 @@ class Kind:
     uri: str = ""
     listed: str | None = None
     retries: int = 0
+    secure: bool = False
 
 
 KINDS: Mapping[str, Kind] = {
     "good": Kind("from the module's revision to the next one"),
     "retried": Kind("good, and tried up to five times more", retries=5),
+    "secured": Kind("good, and offered by coaps", secure=True),
     "corrupt": Kind("one octet is wrong", damage=True),
     "other-source": Kind("made for another revision, which the platform does not know", source="R00"),
     "other-revision": Kind("offered to another revision only", listed="R00"),
@@ -104,7 +106,7 @@ def upgrade_task(
         package = package[:-1] + bytes([package[-1] ^ 1])
     form = _form(revision, kind)
     stored = _upload(platform, package, form)
-    return platform.upgrade("transcript", stored.id, [endpoint], retries=kind.retries)
+    return platform.upgrade("transcript", stored.id, [endpoint], retries=kind.retries, secure=kind.secure)
 
 
 def _form(revision: str, kind: Kind) -> PackageForm:

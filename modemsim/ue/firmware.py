@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiocoap.numbers.codes import Code
 
-from modemsim.coap.endpoint import Endpoint, Tuning
+from modemsim.coap.endpoint import Address, DatagramSocket, Endpoint, Tuning
 from modemsim.lwm2m.client import Client
 from modemsim.lwm2m.download import PackageUri, fetch
 from modemsim.lwm2m.firmware import (
@@ -30,10 +30,11 @@ from modemsim.lwm2m.firmware import (
 from modemsim.lwm2m.model import Refusal
 from modemsim.lwm2m.states import ClientState
 from modemsim.profile import FirmwareTable
-from modemsim.ue import firmware_image
+from modemsim.ue import firmware_check
 from modemsim.ue.firmware_consent import Consent
 from modemsim.ue.firmware_flash import Flash
 from modemsim.ue.firmware_session import kept_session, register_again
+from modemsim.ue.security import secure
 
 if TYPE_CHECKING:
     from modemsim.ue.module import Ue
@@ -199,7 +200,7 @@ class Firmware:
             raise DownloadFailed(UpdateResult.INVALID_URI, f"nobody knows the host {uri.host}")
         if not self.flash.length:
             await self._pause("fota_prepare")
-        endpoint = self._endpoint()
+        endpoint = self._endpoint(uri.scheme, (host, uri.port))
         try:
             await fetch(
                 endpoint,
@@ -212,24 +213,23 @@ class Firmware:
         finally:
             endpoint.close()
 
-    def _endpoint(self) -> Endpoint:
+    def _endpoint(self, scheme: str, server: Address) -> Endpoint:
+        """A socket of its own, secured like the session where the URI wants it."""
         ue = self._ue
+        socket: DatagramSocket = ue.bearer.udp()
+        if scheme == "coaps":
+            if ue.protection is None:
+                socket.close()
+                raise DownloadFailed(UpdateResult.CONNECTION_LOST, "the host gave no key for coaps")
+            socket = secure(ue, socket, server, ue.protection)
         tuning = Tuning(ack_timeout=self.table.block_wait, ack_random_factor=1.0, max_retransmit=0)
         stream = ue.timing.stream("fota")
-        return Endpoint(ue.bearer.udp(), None, stream=stream, tuning=tuning, trace=ue.trace, name="fota")
+        return Endpoint(socket, None, stream=stream, tuning=tuning, trace=ue.trace, name="fota")
 
     def _check(self) -> None:
         """Raise DownloadFailed unless the package in the flash is whole and for this module."""
-        try:
-            image = firmware_image.check(self.flash.data)
-        except firmware_image.CorruptImage as problem:
-            raise DownloadFailed(UpdateResult.INTEGRITY, str(problem)) from None
-        except firmware_image.ImageError as problem:
-            raise DownloadFailed(UpdateResult.UNSUPPORTED_PACKAGE, str(problem)) from None
-        if image.module != self._ue.profile.name:
-            raise DownloadFailed(UpdateResult.UNSUPPORTED_PACKAGE, f"a package for {image.module}")
-        if image.source != self._ue.identity.revision and self.table.source_check == "download":
-            raise DownloadFailed(UpdateResult.INTEGRITY, f"a package for revision {image.source}")
+        revision = self._installed if self.table.source_check == "download" else None
+        image = firmware_check.downloaded(self.flash.data, self._ue.profile.name, revision)
         self.object.package = (image.module, image.target)
 
     def _fail(self, problem: DownloadFailed, *, whole: bool = False) -> None:
@@ -285,7 +285,7 @@ class Firmware:
 
     async def _patch(self) -> None:
         """Begins anew after a power cut: the package stays until the new firmware is complete."""
-        why, target = self._examine()
+        why, target = firmware_check.obstacle(self.flash.data, self._ue.profile.name, self._installed)
         self._publish("firmware.patch_started")
         for step in range(1, self.table.steps + 1):
             await self._pause("fota_step")
@@ -298,16 +298,6 @@ class Firmware:
         self.object.step(FirmwareEvent.SUCCEED, UpdateResult.SUCCESS)
         self._apply_revision()
         self.flash.erase()
-
-    def _examine(self) -> tuple[str | None, str]:
-        """Why the package cannot be applied (a key of `words.update_error`), if so, and its target."""
-        try:
-            image = firmware_image.check(self.flash.data)
-        except firmware_image.ImageError:
-            return "damaged", ""
-        if image.module != self._ue.profile.name:
-            return "module", image.target
-        return (None if image.source == self._installed else "source"), image.target
 
     @property
     def _installed(self) -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
+from modemsim.coap.dtls.engine import Suite
+from modemsim.ue.security import Protection
 from modemsim.ue.service import Service
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ def kept_session(ue: Ue, client: Client | None) -> dict[str, Any] | None:
         "name": client.name,
         "lifetime": client.lifetime,
         "service": _SERVICE.dump_python(ue.cloud.service, mode="json"),
+        "protection": _kept_protection(ue.protection),
     }
 
 
@@ -36,5 +39,29 @@ def register_again(ue: Ue, session: dict[str, Any]) -> bool:
         return True
     host, port = session["server"]
     service = _SERVICE.validate_python(session["service"])
-    ue.open_cloud((host, port), name=session["name"], lifetime=session["lifetime"], service=service)
+    ue.open_cloud(
+        (host, port),
+        name=session["name"],
+        lifetime=session["lifetime"],
+        service=service,
+        protection=_protection(session["protection"]),
+    )
     return True
+
+
+def _kept_protection(protection: Protection | None) -> dict[str, Any] | None:
+    if protection is None:
+        return None
+    return {
+        "identity": protection.identity,
+        "key": protection.key.hex(),
+        "suites": [suite.value for suite in protection.suites],
+        "renew": protection.renew,
+    }
+
+
+def _protection(kept: dict[str, Any] | None) -> Protection | None:
+    if kept is None:
+        return None
+    suites = tuple(Suite(name) for name in kept["suites"])
+    return Protection(kept["identity"], bytes.fromhex(kept["key"]), suites, kept["renew"])

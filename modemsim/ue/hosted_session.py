@@ -364,7 +364,7 @@ class HostedSession:
         account.on_execute[DISABLE] = lambda arguments: self._disabled(account.read(DISABLE_TIMEOUT))
         retransmit, times = ue.settings.get("+QLWCFG.retransmit")
         plain = ue.bearer.udp()
-        protection = self._protection(config)
+        protection = self._ue.protection = self._protection(config)
         secured = None if protection is None else secure(ue, plain, server, protection)
         client = Client(
             name=config.endpoint,

@@ -159,6 +159,8 @@ class Ue:
             self.settings.get(profile.cloud.delivery) if profile.cloud.delivery else Delivery.DIRECT
         )
         self.enrolment = Enrolment(self, profile.cloud)
+        self.protection: Protection | None = None
+        """That of the session opened last."""
         self.firmware = Firmware(self)
         self.http_firmware = HttpFirmware(self)
         self.uplinks = Uplinks(self)
@@ -325,6 +327,7 @@ class Ue:
         assert self.radio.ip is not None
         endpoint = name or self.identity.imei
         seconds = self.lifetime if lifetime is None else lifetime
+        self.protection = protection
         self.firmware.session_opened()
         self.cloud.open(
             lambda hear: make_client(
