@@ -12,7 +12,7 @@ from modemsim.net import bearer
 from modemsim.profile import Profile, ProfileError, available, load
 from modemsim.radio import radio
 from modemsim.ue import firmware
-from modemsim.ue.cloud import Cloud
+from modemsim.ue.cloud_states import Cloud
 from modemsim.ue.language import error_table
 
 

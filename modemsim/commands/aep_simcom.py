@@ -17,7 +17,7 @@ from modemsim.at.result import MISSING_PARAMETER, SURPLUS_PARAMETER, Refusal
 from modemsim.coap.dtls.engine import Suite
 from modemsim.commands import needs
 from modemsim.commands.simcom_needs import release_assistance
-from modemsim.ue.cloud import Cloud
+from modemsim.ue.cloud_states import Cloud
 from modemsim.ue.module import Ue
 from modemsim.ue.security import Protection
 from modemsim.ue.service import Service

@@ -17,7 +17,7 @@ from modemsim.commands import needs, neul_needs
 from modemsim.commands.neul import IMITATION, LOGS
 from modemsim.commands.settings import SettingCommand
 from modemsim.lwm2m.firmware import FirmwareEvent, FirmwareState
-from modemsim.ue.cloud import Cloud
+from modemsim.ue.cloud_states import Cloud
 from modemsim.ue.downlinks import Delivery
 from modemsim.ue.enrolment import Switch
 from modemsim.ue.module import Ue

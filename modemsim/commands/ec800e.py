@@ -168,7 +168,7 @@ class Cfun(Command):
             return Answer(after=lambda: ue.power("reset"))
         before = ue.access.functionality
         await ue.access.set_functionality(fun)
-        return Answer(after=ue.radio_back) if fun == 1 and before != 1 else None
+        return Answer(after=ue.startup.radio_back) if fun == 1 and before != 1 else None
 
 
 class Qpowd(Command):

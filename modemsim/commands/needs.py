@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modemsim.at.result import Refusal
-from modemsim.ue.cloud import Cloud
+from modemsim.ue.cloud_states import Cloud
 from modemsim.ue.module import Ue
 from modemsim.ue.usim import SimState
 

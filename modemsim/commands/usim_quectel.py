@@ -65,7 +65,7 @@ class Cpin(Command):
             raise Refusal("sim_state")
         if not ue.usim.unlock(pin, new_pin):
             raise Refusal("wrong_pin")
-        return Answer(after=ue.radio_back)
+        return Answer(after=ue.startup.radio_back)
 
 
 class Clck(Command):
@@ -194,7 +194,7 @@ class Qinistat(Command):
     execute_reply = "+QINISTAT: {status}"
 
     def execute(self, ue: Ue) -> Any:
-        return {"status": ue.ready}
+        return {"status": ue.startup.ready}
 
 
 class Qdsim(Command):

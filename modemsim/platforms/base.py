@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterable
-from functools import partial
 from types import EllipsisType
 from typing import ClassVar
 
@@ -14,12 +13,13 @@ from aiocoap.numbers.types import RST
 
 from modemsim.coap.blockwise import ask
 from modemsim.coap.dtls.server import DtlsServerSocket
-from modemsim.coap.endpoint import Endpoint, MessageEvent, Observation, PlainSocket, Tuning
+from modemsim.coap.endpoint import Endpoint, MessageEvent, PlainSocket, Tuning
 from modemsim.platforms import aep_codec
 from modemsim.platforms.doors import Doors
 from modemsim.platforms.downlinks import Downlink, DownlinkEvent, DownlinkQueue, Rejected, Unanswered
 from modemsim.platforms.gate import Gate
 from modemsim.platforms.names import device_id
+from modemsim.platforms.observer import DataObserver
 from modemsim.platforms.questions import Question, Questioner
 from modemsim.platforms.questions import segments as _segments
 from modemsim.platforms.registrar import Registrar, text
@@ -82,6 +82,7 @@ class Platform:
         self._queues: dict[str, DownlinkQueue] = {}
         self.upgrades = Upgrades(self.style)
         self._upgrade_runs = UpgradeRuns(self)
+        self._observer = DataObserver(self, self._data)
         self._downlinks = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._endpoint: Endpoint | None = None
@@ -328,49 +329,15 @@ class Platform:
         """Observe a device that has just registered."""
         self._upgrade_runs.registered(session.device)
         if self.observes:
-            session.after(self.observe_delay, lambda: self._observe(session))
+            session.after(self.observe_delay, lambda: self._observer.observe(session))
 
-    # Observation and uplinks
+    # Uplinks
 
-    def _observe(self, session: Session) -> None:
-        address = session.device.address
-        if self._endpoint is None or address is None:
-            return
-        message = Message(code=Code.GET, accept=_OCTET_STREAM, uri_path=_segments(self.style.observe))
-        notified = partial(self._notified, session)
-        observation = self._endpoint.observe(message, address, notified)
-        session.observation = observation
-        observation.response.add_done_callback(lambda _: self._observe_answered(session, observation))
-
-    def _observe_answered(self, session: Session, observation: Observation) -> None:
-        if observation is not session.observation:
-            return
-        problem = _refusal_of(observation)
-        if problem is None:
-            self._observed(session)
-            self.heard(session)
-        else:
-            session.observation = None
-            fields = {"path": self.style.observe, "reason": problem}
-            self.emit("observe_failed", endpoint=session.device.endpoint, **fields)
-
-    def _observed(self, session: Session) -> None:
-        if not session.device.observed:
-            session.device.observed = True
-            self.emit("observed", endpoint=session.device.endpoint, path=self.style.observe)
-            session.queue.open()
-
-    def _notified(self, session: Session, message: Message) -> None:
-        device = session.device
-        if not message.code.is_successful():
-            session.forget_observation()
-            fields = {"path": self.style.observe, "code": message.code.dotted}
-            self.emit("observation_ended", endpoint=device.endpoint, **fields)
-            return
-        self._observed(session)
+    def _data(self, session: Session, message: Message) -> None:
+        """A device told its data: store it, and answer where the platform does."""
         self._arrived(session, self.style.observe, message)
         if self.auto_reply is not None:
-            session.after(self.style.reply_delay, lambda: self._reply(device))
+            session.after(self.style.reply_delay, lambda: self._reply(session.device))
 
     def _arrived(self, session: Session, path: str, message: Message) -> None:
         """Store a notification of an observed path."""
@@ -445,16 +412,3 @@ class Platform:
     def _message_passed(self, event: MessageEvent) -> None:
         if event.kind == "tx" and event.message.mtype is RST:
             self.emit("reset", address=text(event.remote), message_id=event.message_id)
-
-
-def _refusal_of(observation: Observation) -> str | None:
-    """Why the answer to an observe request is none: "timeout", "reset", a code; None: it is observed."""
-    if observation.response.cancelled():
-        return "cancelled"
-    problem = observation.response.exception()
-    if problem is not None:
-        return "reset" if isinstance(problem, error.MessageError) else "timeout"
-    answer = observation.response.result()
-    if not answer.code.is_successful():
-        return str(answer.code.dotted)
-    return "no Observe option" if answer.opt.observe is None else None

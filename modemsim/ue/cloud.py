@@ -7,87 +7,16 @@ on its events is profile data.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Mapping
-from enum import IntEnum, StrEnum
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from modemsim.lwm2m.client import Client
 from modemsim.lwm2m.states import ClientState
 from modemsim.net import Address
+from modemsim.ue.cloud_states import ENDED, LIVE, TRANSITIONS, Cloud, CloudEvent, UplinkStatus
 from modemsim.ue.service import Service
 
 DATA_PATH = (19, 0, 0)
-
-
-class Cloud(StrEnum):
-    """State of the session with the platform."""
-
-    UNINITIALISED = "uninitialised"
-    REGISTERING = "registering"
-    REGISTERED = "registered"
-    OBSERVED = "observed"
-    REJECTED = "rejected"
-    TIMEOUT = "timeout"
-    DEREGISTERING = "deregistering"
-    DEREGISTERED = "deregistered"
-    LOST = "lost"
-    RESUMPTION_FAILED = "resumption_failed"
-
-
-class CloudEvent(StrEnum):
-    """What changes the state of the session."""
-
-    OPEN = "open"
-    ACCEPTED = "accepted"
-    REFUSED = "refused"
-    UNANSWERED = "unanswered"
-    OBSERVE = "observe"
-    CANCEL = "cancel"
-    RESET = "reset"
-    RETRY = "retry"
-    CLOSE = "close"
-    CLOSED = "closed"
-    DROP = "drop"
-    UNSECURED = "unsecured"
-
-
-_LIVE = (Cloud.REGISTERED, Cloud.OBSERVED)
-_ENDED = (
-    Cloud.UNINITIALISED,
-    Cloud.REJECTED,
-    Cloud.TIMEOUT,
-    Cloud.DEREGISTERED,
-    Cloud.LOST,
-    Cloud.RESUMPTION_FAILED,
-)
-
-TRANSITIONS: Mapping[tuple[Cloud, CloudEvent], Cloud] = {
-    **{(state, CloudEvent.OPEN): Cloud.REGISTERING for state in _ENDED},
-    (Cloud.REGISTERING, CloudEvent.ACCEPTED): Cloud.REGISTERED,
-    (Cloud.REGISTERING, CloudEvent.REFUSED): Cloud.REJECTED,
-    (Cloud.REGISTERING, CloudEvent.UNANSWERED): Cloud.TIMEOUT,
-    (Cloud.REGISTERED, CloudEvent.OBSERVE): Cloud.OBSERVED,
-    (Cloud.OBSERVED, CloudEvent.OBSERVE): Cloud.OBSERVED,
-    (Cloud.OBSERVED, CloudEvent.CANCEL): Cloud.REGISTERED,
-    **{(state, CloudEvent.RESET): Cloud.LOST for state in _LIVE},
-    **{(state, CloudEvent.UNSECURED): Cloud.RESUMPTION_FAILED for state in _LIVE},
-    **{(state, CloudEvent.RETRY): Cloud.REGISTERING for state in _LIVE},
-    **{(state, CloudEvent.CLOSE): Cloud.DEREGISTERING for state in _LIVE},
-    (Cloud.DEREGISTERING, CloudEvent.CLOSED): Cloud.DEREGISTERED,
-    **{(state, CloudEvent.DROP): Cloud.UNINITIALISED for state in Cloud},
-}
-"""Every permitted change; an event that is not listed for a state has no effect."""
-
-
-class UplinkStatus(IntEnum):
-    """Fate of the last confirmable uplink (BC260Y CT guide 1.1, 2.3.8)."""
-
-    NOT_SENT = 0
-    WAITING = 1
-    FAILED = 2
-    TIMEOUT = 3
-    ACKNOWLEDGED = 4
-    RESET = 5
 
 
 MakeClient = Callable[[Callable[..., None]], Client]
@@ -156,7 +85,7 @@ class CloudSession:
     @property
     def live(self) -> bool:
         """The platform has accepted the registration and it was not given up since."""
-        return self.state in _LIVE
+        return self.state in LIVE
 
     @property
     def observed(self) -> bool:
@@ -176,7 +105,7 @@ class CloudSession:
     @property
     def free(self) -> bool:
         """There is no session in any stage of its life."""
-        return self.state in _ENDED and not self.ending
+        return self.state in ENDED and not self.ending
 
     @property
     def disabled(self) -> bool:

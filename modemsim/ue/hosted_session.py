@@ -24,7 +24,8 @@ from modemsim.lwm2m.states import ClientState
 from modemsim.lwm2m.tree import ObjectTree
 from modemsim.net import Address
 from modemsim.ue.bootstrap import bootstrap
-from modemsim.ue.cloud import DATA_PATH, Cloud
+from modemsim.ue.cloud import DATA_PATH
+from modemsim.ue.cloud_states import Cloud
 from modemsim.ue.hosted_buffer import RequestBuffer, Series, request_lines
 from modemsim.ue.lwm2m_client import policy, standard_objects
 from modemsim.ue.security import Protection, follow, secure

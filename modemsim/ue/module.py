@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from modemsim.at.template import render
 from modemsim.at.urc import frame
 from modemsim.clock import Calendar
 from modemsim.coap.dtls.engine import KeyLog
 from modemsim.net import Address
 from modemsim.net.bearer import Bearer
 from modemsim.net.routes import Routes
-from modemsim.profile import BootStep, Profile
+from modemsim.profile import Profile
 from modemsim.radio.emm import Emm
 from modemsim.radio.network import Network
 from modemsim.radio.radio import Radio
@@ -36,13 +35,15 @@ from modemsim.ue.line_rate import LineRate
 from modemsim.ue.lwm2m_client import SIGNAL_STRENGTH, make_client, tuning
 from modemsim.ue.nvm import Nvm
 from modemsim.ue.pdp import PdpContexts
-from modemsim.ue.power import Power, PowerEvent, boot_noise, next_state
+from modemsim.ue.power import Power, PowerEvent, next_state
 from modemsim.ue.raw_coap import RawCoap
 from modemsim.ue.saving import early_release, setting_keys, wished
 from modemsim.ue.security import Protection
+from modemsim.ue.serial_line import SerialLine
 from modemsim.ue.service import Service
 from modemsim.ue.settings import Settings
 from modemsim.ue.sleep import Sleeper
+from modemsim.ue.startup import Startup
 from modemsim.ue.statistics import AirTime
 from modemsim.ue.terminal import Terminal
 from modemsim.ue.uplinks import Uplinks
@@ -58,27 +59,6 @@ SESSION_END = "session_end"
 
 EPOCH_ZONE = 8
 """The zone it shows then, in quarters of an hour."""
-
-
-_CARD = {SimState.READY: "sim", SimState.ABSENT: "no_sim"}
-"""What a step of the boot chain calls a state of the USIM; any other one is "pin"."""
-
-
-class SerialLine(Protocol):
-    """The UART as the module drives it (see `modemsim.port.uart`)."""
-
-    receiver: Callable[[bytes], None]
-    baud: int
-    autobaud: bool
-    powered: bool
-
-    def send(self, data: bytes) -> None:
-        """Queue bytes for the host."""
-        ...
-
-    def idle_at(self) -> float:
-        """Instant at which the last queued byte has left, in loop seconds."""
-        ...
 
 
 class Ue:
@@ -168,13 +148,11 @@ class Ue:
         self.air_time = AirTime()
         self.urc_gate = UrcGate(profile.urc_output, self.settings, self._print_urc, trace)
         self.urcs = UrcSources(profile.urcs, self.settings, self.urc_gate.send, profile.words, self.in_force)
-        self.ready = 0
+        self.startup = Startup(self)
         self.state = Power.OFF
         self._tasks: set[asyncio.Task[Any]] = set()
         self._boot_task: asyncio.Task[None] | None = None
         self._boot_lifetime: int | None = None
-        self._boot_cause = PowerEvent.SWITCH_ON.value
-        self._early = bytearray()
         self.sleeper = Sleeper(self, profile.sleep)
         self.energy = Meter(self, profile.energy)
         self.bearer.on_uplink = self.energy.sent
@@ -402,7 +380,7 @@ class Ue:
         if following is None:
             return
         self.state = following
-        self._boot_cause = cause or event.value
+        self.startup.cause = cause or event.value
         if event is PowerEvent.SWITCH_OFF:
             self._stop_tasks()
             self._boot_task = asyncio.get_running_loop().create_task(self._switch_off())
@@ -460,64 +438,12 @@ class Ue:
         self.calendar = Calendar(EPOCH, EPOCH_ZONE)
         self.pdp.restart()
         self.usim.power_up()
-        self.ready = 0
         self.serial.powered = True
-        self._early = bytearray()
-        self.serial.receiver = self._keep_early
+        self.startup.power_up()
         self.firmware.power_up()
 
     async def _boot(self) -> None:
-        """Run the boot chain of the profile, after the boot loader if there is firmware to install."""
-        if await self.firmware.boot():
-            self._early.clear()
-            self._boot_cause = "firmware"
-        await self._steps(self.profile.boot.sequence)
+        await self.startup.run()
         self.state = next_state(self.state, PowerEvent.BOOTED) or self.state
         self.trace.emit("power", "booted")
         self.energy.changed()
-
-    async def _steps(self, steps: Iterable[BootStep]) -> None:
-        for step in (step for step in steps if self.in_force(step.quirk)):
-            await asyncio.sleep(self.timing.draw(step.after))
-            self._boot_step(step)
-
-    def radio_back(self) -> None:
-        """Tell what a module tells again when the host has switched its radio on."""
-        self.ready = 0
-        self.spawn(self._steps(self.profile.boot.radio_on))
-
-    def _keep_early(self, data: bytes) -> None:
-        """Input before the module takes commands: it waits or is lost, as the profile says."""
-        room = self.profile.serial.receive_buffer - len(self._early)
-        if self.profile.boot.early_input == "lost":
-            room = 0
-        self._early += data[:room]
-        if len(data) > room:
-            self.trace.emit("at", "too_early", lost=len(data) - room)
-
-    def _boot_step(self, step: BootStep) -> None:
-        if step.when not in ("always", _CARD.get(self.usim.state, "pin")):
-            return
-        if step.action == "at_ready":
-            self.terminal.start()
-            self.sleeper.started()
-            self.serial.receiver(bytes(self._early))
-        if step.noise:
-            self.serial.send(boot_noise(self.timing.stream("boot_noise"), step.noise))
-        self.ready |= step.ready
-        if step.line is not None:
-            self._print_boot_line(step.line)
-        if step.action == "firmware_result":
-            self.firmware.tell_result()
-        if step.action == "radio_on":
-            self.access.start()
-
-    def _print_boot_line(self, template: str) -> None:
-        """A line of the boot chain; before the terminal works it goes straight to the serial line."""
-        words = self.profile.words.get("boot_cause", {})
-        line = render(template, {"cause": words.get(self._boot_cause)})
-        if self.terminal.running:
-            self.urc_gate.send(line)
-        else:
-            self.serial.send(frame(line))
-            self.trace.emit("at", "urc", line=line)

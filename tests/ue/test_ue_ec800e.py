@@ -14,7 +14,7 @@ from modemsim import clock
 from modemsim.port.memory_port import MemoryPort
 from modemsim.simulation import Options, Simulation, World
 from modemsim.trace import Record
-from modemsim.ue.cloud import Cloud
+from modemsim.ue.cloud_states import Cloud
 from modemsim.ue.usim import SimState, Usim
 from modemsim.ue.usim_files import ADMINISTRATIVE, Card, content
 

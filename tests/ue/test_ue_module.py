@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ue_bench import Bench, on_bench
 
 from modemsim.trace import Record
-from modemsim.ue import cloud, power
+from modemsim.ue import cloud_states, power
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -183,6 +183,6 @@ def test_every_power_state_can_be_left_and_reached() -> None:
 
 
 def test_every_state_of_the_session_can_be_left_and_reached() -> None:
-    reached = set(cloud.TRANSITIONS.values())
-    left = {state for state, _ in cloud.TRANSITIONS}
-    assert reached == left == set(cloud.Cloud)
+    reached = set(cloud_states.TRANSITIONS.values())
+    left = {state for state, _ in cloud_states.TRANSITIONS}
+    assert reached == left == set(cloud_states.Cloud)
