@@ -15,6 +15,8 @@ from modemsim.testing.upgrade_actions import KINDS, next_revision, upgrade_task
 from modemsim.trace import Record
 
 SIZE = 16 * 1024
+NO_PSM = ('settings."+CPSMS.mode".default=0',)
+"""A platform that asks a module in PSM what became of its update hears nothing, and gives up in vain."""
 LIMIT = 5000.0
 """Simulated seconds after which a task must be over, whatever happened."""
 
@@ -53,7 +55,8 @@ class Bench:
 
     def __init__(self, family: Family, seed: int) -> None:
         self.family = family
-        self.simulation = Simulation(Options(family.profile, seed=seed))
+        overrides = NO_PSM if family.profile in ("bc260y", "bc35") else ()
+        self.simulation = Simulation(Options(family.profile, seed=seed, overrides=overrides))
         self.port = MemoryPort()
         self.heard = bytearray()
         self.problems: list[Record] = []
