@@ -356,7 +356,8 @@ class Ue:
     @property
     def busy(self) -> bool:
         """Something is under way that keeps the chip awake."""
-        return bool(self._tasks or self.bearer.streams) or self.terminal.busy or self.cloud.busy
+        works = self.terminal.busy or self.cloud.busy or self.firmware.busy
+        return works or bool(self._tasks or self.bearer.streams)
 
     @property
     def uplinks_waiting(self) -> int:
