@@ -105,7 +105,9 @@ class UpgradeRun:
         self._told = False
         if self._check is not None:
             self._check.cancel()
-        self._check = asyncio.get_running_loop().call_later(CHECK_AFTER, self._states.put_nowait, _CHECK)
+        self._check = asyncio.get_running_loop().call_later(
+            CHECK_AFTER, lambda: self._states.put_nowait(_CHECK)
+        )
 
     async def cancel(self) -> None:
         """Withdraw the package from a device that has not begun to update."""
@@ -151,11 +153,12 @@ class UpgradeRun:
         if state in (DOWNLOADING, DOWNLOADED):
             await self._ask(_message(Code.PUT, _URI, b""))
         upgrade.result = None
+        self._states = asyncio.Queue()
         with contextlib.suppress(_Silent):  # the device may have it all the same; what it tells next decides
             await self._ask(_message(Code.PUT, _URI, upgrade.uri.encode()))
-        while not self._states.empty():
+        while state in (DOWNLOADING, DOWNLOADED) and not self._states.empty():
             if self._states.get_nowait() == DOWNLOADING:
-                break  # what came before is of an earlier package
+                break  # what came before is of the earlier package
         self._move(UpgradeEvent.WRITTEN)
 
     async def _follow(self) -> None:
