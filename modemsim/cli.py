@@ -15,6 +15,7 @@ import typer
 
 from modemsim.cli_common import CliError
 from modemsim.cli_ctl import app as ctl_app
+from modemsim.cli_firmware import app as firmware_app
 
 STANDARD_ERROR = 2
 """The highest of the three standard descriptors (POSIX)."""
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(ctl_app, name="ctl")
+app.add_typer(firmware_app, name="firmware")
 
 Profile = Annotated[str, typer.Argument(help="A shipped profile (modemsim profiles) or a .toml file.")]
 Overrides = Annotated[

@@ -13,12 +13,16 @@ from urllib.parse import quote
 import typer
 
 from modemsim.cli_common import FAILED, CliError, fail, parse_address
+from modemsim.cli_upgrade import app as upgrade_app
 
 DEFAULT_CONTROL = "127.0.0.1:7001"
 ANSWER_LIMIT = 10.0
 """Real seconds a simulation has to answer a request."""
 
 app = typer.Typer(help="Talk to a running simulation (modemsim run ... --control).", no_args_is_help=True)
+
+
+app.add_typer(upgrade_app, name="upgrade")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from modemsim.platforms.base import Platform
 from modemsim.platforms.china_telecom import Aep, CtIot
 from modemsim.platforms.connected import ConnectedPlatform
 from modemsim.platforms.echo import Echo
+from modemsim.platforms.time_server import TimeServer
 from modemsim.port.base import Port
 from modemsim.port.uart import Uart
 from modemsim.profile import Profile, load
@@ -32,6 +33,10 @@ from modemsim.ue.usim import SimState
 
 PLATFORMS = ("builtin", "none")
 ACTIONS = ("on", "off", "reset", "cut")
+
+
+Service = Echo | TimeServer
+"""A host in the box that is no platform."""
 
 
 class OptionError(ValueError):
@@ -90,13 +95,13 @@ class World:
     trace: Trace
     platforms: Mapping[str, Platform] = field(default_factory=dict)
     connected: Mapping[str, ConnectedPlatform] = field(default_factory=dict)
-    services: Mapping[str, Echo] = field(default_factory=dict)
+    services: Mapping[str, Service] = field(default_factory=dict)
     started: bool = False
     _languages: dict[int, tuple[Profile, Language]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def build(cls, options: Options, cell: Mapping[str, Any] | None = None) -> World:
-        """A network with these values of its cell and, unless switched off, platforms and an echo host."""
+        """A network with these values of its cell and, unless switched off, platforms and small hosts."""
         trace = Trace(asyncio.get_running_loop().time)
         platforms: list[Platform] = []
         if options.platform == "builtin":
@@ -106,17 +111,17 @@ class World:
         network = Network(start=options.start, **(cell or {}))
         if not platforms:
             return cls(network, trace)
-        kinds: tuple[type[ConnectedPlatform], ...] = (AepMqtt, AepTcp)
-        connected = [kind(trace=trace, strict=options.strict_devices) for kind in kinds]
         for platform in platforms:
             for endpoint, key in map(parse_psk, options.psk):
                 platform.store.secure(endpoint, key)
+        kinds: tuple[type[ConnectedPlatform], ...] = (AepMqtt, AepTcp)
+        connected = [kind(trace=trace, strict=options.strict_devices) for kind in kinds]
         return cls(
             network,
             trace,
             {platform.name: platform for platform in platforms},
             {platform.name: platform for platform in connected},
-            {Echo.name: Echo(trace=trace)},
+            {Echo.name: Echo(trace=trace), TimeServer.name: TimeServer(network.now_utc, trace=trace)},
         )
 
     def language(self, profile: Profile) -> Language:
@@ -129,12 +134,13 @@ class World:
 
     @property
     def addresses(self) -> dict[str, Address]:
-        """Real address of each platform and service, by name, and of a platform's port for DTLS."""
+        """Real address of each platform and service, by name, and of the platforms' ports for DTLS."""
+        plain = {peer.name: peer.address for peer in self._peers}
         secured = {SECURED.format(name): item.secure_address for name, item in self.platforms.items()}
-        return {peer.name: peer.address for peer in self._peers} | secured
+        return plain | secured
 
     @property
-    def _peers(self) -> list[Platform | ConnectedPlatform | Echo]:
+    def _peers(self) -> list[Platform | ConnectedPlatform | Service]:
         return [*self.platforms.values(), *self.connected.values(), *self.services.values()]
 
     async def start(self) -> None:

@@ -1,4 +1,4 @@
-"""Name look-ups and ping of Quectel's modules: QDNS, QIDNSGIP, QPING."""
+"""Time, name look-ups and ping of Quectel's modules: QDNS, QIDNSGIP, QPING, QNTP."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from modemsim.at.command import Command
 from modemsim.at.params import Address, Choice, Int
 from modemsim.at.result import Refusal
 from modemsim.commands import needs
+from modemsim.net import ntp
 from modemsim.net.ping import Echo, ping
 from modemsim.net.resolver import NameFailed, NameProblem
 from modemsim.ue.module import Ue
 
 LOG = "log of a Quectel NB-IoT module"
 IMITATION = "module-side source of a BC260Y imitation"
-LOOKUP, PING = "look-up", "ping"
+LOOKUP, PING, TIME = "look-up", "ping", "time"
+ANSWER_TIME, TRIES = 10.0, 4
+"""Seconds for an answer of a time server, and requests: 40 s in all (an imitation)."""
 
 
 def _idle(ue: Ue, job: str) -> None:
@@ -127,3 +130,35 @@ class Qping(Command):
         times: list[Any] = [echo.rtt for echo in answers] or [0]
         ue.publish("echo.finished", sent=count, received=len(answers), lost=count - len(answers),
                    shortest=min(times), longest=max(times), average=sum(times) // len(times))  # fmt: skip
+
+
+class Qntp(Command):
+    """Ask a time server and set the calendar; the time follows the OK, in UTC with the zone beside it."""
+
+    name, source, group, provenance = "+QNTP", "EG800K test plan; " + IMITATION, "sockets", "inferred"
+    max_response = 125.0
+    errors = ("running",)
+    context = Int(0, 15, doc="packet data context")
+    host = Address(150, doc="address or name of the server")
+    port = Int(1, 65535, default=ntp.PORT, doc="its UDP port")
+    set = Choice(0, 1, default=1, doc="0 only tell the time, 1 set the calendar too")
+
+    def write(self, ue: Ue, context: int, host: str, port: int, set: int) -> None:
+        _idle(ue, TIME)
+        ue.sockets.jobs.add(TIME)
+        ue.spawn(self._run(ue, host, port, bool(set)))
+
+    async def _run(self, ue: Ue, host: str, port: int, sets: bool) -> None:
+        situation, found = await _addresses(ue, host)
+        if ue.radio.ip is None:
+            situation = "no_bearer"
+        told = await ntp.ask(ue.bearer, (found[0], port), ANSWER_TIME, TRIES) if situation == "ok" else None
+        ue.sockets.jobs.discard(TIME)
+        if told is None:
+            error = ue.sockets.number("timeout" if situation == "ok" else situation)
+            ue.publish("time.failed", error=error)
+            return
+        zone = ue.calendar.zone_quarters
+        if sets:
+            ue.calendar.set(told, zone)
+        ue.publish("time.told", now=told, zone=zone)

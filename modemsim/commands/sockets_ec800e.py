@@ -6,11 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from modemsim.at.command import Answer
-from modemsim.at.params import Choice, Hex, Int
+from modemsim.at.data_mode import DataMode
+from modemsim.at.dialect import to_bytes
+from modemsim.at.params import Choice, Hex, Int, Raw
 from modemsim.at.result import Final, Refusal
 from modemsim.commands import sockets_quectel
 from modemsim.commands.settings import SettingCommand
-from modemsim.commands.sockets_quectel import FAILED, SENT, SocketCommand, connected
+from modemsim.commands.sockets_quectel import (
+    FAILED,
+    SENT,
+    SocketCommand,
+    connected,
+    find,
+    payload,
+    progress,
+    prompting,
+)
 from modemsim.ue.module import Ue
 from modemsim.ue.socket_session import SocketSession
 from modemsim.ue.sockets import Access, Kind, Socket, State
@@ -46,6 +57,44 @@ def _online(ue: Ue, socket: Socket) -> Answer:
         session = socket.extra["session"] = SocketSession(ue.sockets, socket)
     ue.sockets.online = socket
     return Answer(final=Final.CONNECT.text, after=lambda: ue.terminal.go_online(session))
+
+
+class Qisend(SocketCommand):
+    """Send data, given in the command or after a prompt, on a UDP service to an address."""
+
+    name, source, provenance = "+QISEND", GUIDE, "log"
+    errors = ("no_socket", "not_connected", "length_mismatch", "bad_value", "missing_parameter", "aborted")
+    data_mode = DataMode(length="length", max_bytes=1460, timeout="data_input")
+    write_reply = "+QISEND: {sent},{acked},{unacked}"
+    id = Int(0, 11, doc="number of the socket")
+    length = Int(0, 1460, default=None, doc="bytes; without it the data ends with Ctrl-Z; 0 tells the state")
+    text = Raw(2920, default=None, doc="the data itself, as text or hex digits; of a UDP service the address")
+    port = Int(1, 65535, default=None, doc="port of the peer of a UDP service")
+
+    def data_input(self, ue: Ue, values: Mapping[str, Any]) -> DataMode | None:
+        """No prompt for inline data and for the state; a socket that cannot send is refused before."""
+        socket = find(ue, values["id"]) if values["length"] == 0 else connected(ue, values["id"])
+        if values["length"] == 0 or self.data_mode is None:
+            return None
+        if socket.kind is Kind.SERVICE:
+            if values["text"] is None or values["port"] is None:
+                raise Refusal("missing_parameter")
+        elif values["text"] is not None:
+            return None
+        return prompting(ue, self.data_mode)
+
+    def write(
+        self, ue: Ue, id: int, length: int | None, text: str | None, port: int | None, data: bytes | None
+    ) -> Any:
+        socket = find(ue, id)
+        if data is None and text is None:
+            return progress(socket)
+        if data is None:
+            raw = payload(ue, to_bytes(text or ""), length)
+            return Answer(then=[SENT]) if ue.sockets.send(connected(ue, id), raw) else Answer(final=FAILED)
+        to = None if port is None else (text or "", port)
+        sent = ue.sockets.send(connected(ue, id), payload(ue, data), to)
+        return Answer(final=SENT if sent else FAILED)
 
 
 class Qiswtmd(SocketCommand):

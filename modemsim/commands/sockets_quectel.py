@@ -97,25 +97,39 @@ class Qisend(SocketCommand):
         find(ue, values["id"]) if values["length"] == 0 else connected(ue, values["id"])
         if values["length"] == 0 or values["data"] is not None or self.data_mode is None:
             return None
-        mode = dataclasses.replace(self.data_mode, echo=bool(ue.settings.get(ECHO)))
-        if ue.settings.get(SEND_FORMAT):
-            mode = dataclasses.replace(mode, width=2, max_bytes=2 * mode.max_bytes)
-        return mode
+        return prompting(ue, self.data_mode)
 
     def write(self, ue: Ue, id: int, length: int | None, data: str | bytes | None, rai: int) -> Any:
         if data is None:
-            socket = find(ue, id)
-            return {"sent": socket.sent, "acked": socket.acked, "unacked": socket.sent - socket.acked}
-        inline = isinstance(data, str)
-        raw = to_bytes(data) if isinstance(data, str) else data
-        if ue.settings.get(SEND_FORMAT):
-            raw = _decoded(raw)
-        if inline and length is not None and len(raw) != length:
-            raise Refusal("length_mismatch")
-        socket = connected(ue, id)
-        if not ue.sockets.send(socket, raw, rai=rai):
-            return Answer(final=FAILED)
-        return Answer(then=[SENT]) if inline else Answer(final=SENT)
+            return progress(find(ue, id))
+        if isinstance(data, bytes):
+            sent = ue.sockets.send(connected(ue, id), payload(ue, data), rai=rai)
+            return Answer(final=SENT if sent else FAILED)
+        raw = payload(ue, to_bytes(data), length)
+        return (
+            Answer(then=[SENT]) if ue.sockets.send(connected(ue, id), raw, rai=rai) else Answer(final=FAILED)
+        )
+
+
+def prompting(ue: Ue, mode: DataMode) -> DataMode:
+    """The data mode as the host has configured it: echoed or not, as text or as hex digits."""
+    mode = dataclasses.replace(mode, echo=bool(ue.settings.get(ECHO)))
+    if ue.settings.get(SEND_FORMAT):
+        mode = dataclasses.replace(mode, width=2, max_bytes=2 * mode.max_bytes)
+    return mode
+
+
+def progress(socket: Socket) -> dict[str, int]:
+    """What became of the data sent on a socket."""
+    return {"sent": socket.sent, "acked": socket.acked, "unacked": socket.sent - socket.acked}
+
+
+def payload(ue: Ue, given: bytes, length: int | None = None) -> bytes:
+    """The data in what the host gave, which must have that length if one was said."""
+    raw = _decoded(given) if ue.settings.get(SEND_FORMAT) else given
+    if length is not None and len(raw) != length:
+        raise Refusal("length_mismatch")
+    return raw
 
 
 def _decoded(digits: bytes) -> bytes:

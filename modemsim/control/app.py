@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from modemsim.control import models
 from modemsim.control.follow import Follower
+from modemsim.control.upgrades import upgrade_routes
 from modemsim.platforms import aep_codec
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def create_app(simulation: Simulation, token: str | None = None) -> FastAPI:
     _platform_routes(router, simulation)
     _owner_routes(router, simulation)
     _downlink_routes(router, simulation)
+    upgrade_routes(router, lambda name: _platform(simulation, name))
     _air_routes(router, simulation)
     _trace_routes(router, follower)
     app.include_router(router)

@@ -78,6 +78,7 @@ class NetworkChanges(_Request):
     latency: str | list[str] | None = Field(default=None, examples=["1.2s"])
     outage: bool | None = None
     congested: bool | None = None
+    nat_timeout: float | None = Field(default=None, description="seconds; null: mappings never expire")
     plmn: str | None = None
     tac: int | None = None
     cell_id: int | None = None
@@ -99,6 +100,7 @@ class Network(BaseModel):
     latency: tuple[float, float, float] | None
     outage: bool
     congested: bool
+    nat_timeout: float | None
     plmn: str
     tac: int
     cell_id: int

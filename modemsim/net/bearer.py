@@ -76,7 +76,7 @@ class UdpSocket:
     `local` is the real local address. `receiver` gets data and sender, as the module knows the sender.
     """
 
-    __slots__ = ("_bearer", "_down", "_nat", "_real", "_up", "closed", "local", "receiver")
+    __slots__ = ("_bearer", "_down", "_nat", "_real", "_up", "_used", "closed", "local", "receiver")
 
     def __init__(self, bearer: Bearer, real: socket.socket) -> None:
         host, port = real.getsockname()
@@ -88,6 +88,7 @@ class UdpSocket:
         self._up: Flow[Datagram] = Flow(self._depart)
         self._down: Flow[Datagram] = Flow(self._deliver)
         self._nat: dict[Address, Address] = {}
+        self._used = asyncio.get_running_loop().time()
         asyncio.get_running_loop().add_reader(real.fileno(), self._readable)
 
     def send(self, data: bytes, to: Address, rai: int = 0) -> None:
@@ -133,7 +134,12 @@ class UdpSocket:
             real: Address = (host, port)
             self._bearer.answers.arrived(real)
             peer = self._nat.get(real, real)
-            self._bearer.carry(Datagram(self, data, peer, downlink=True))
+            datagram = Datagram(self, data, peer, downlink=True)
+            if self._bearer.forgotten(self._used):
+                self._bearer.lose(datagram, "the network's address translation has forgotten the way")
+                continue
+            self._used = asyncio.get_running_loop().time()
+            self._bearer.carry(datagram)
             if self.closed:
                 return
 
@@ -142,6 +148,9 @@ class UdpSocket:
         real = bearer.routes.real(datagram.peer)
         reason = bearer.obstacle(datagram) or ("no route" if real is None else None)
         if reason is None and real is not None:
+            if bearer.forgotten(self._used) and not self.closed:
+                self._rebind()
+            self._used = asyncio.get_running_loop().time()
             self._nat[real] = datagram.peer
             try:
                 self._real.sendto(datagram.data, real)
@@ -153,6 +162,17 @@ class UdpSocket:
             bearer.lose(datagram, reason)
         if self.closed:
             bearer.retire(self)
+
+    def _rebind(self) -> None:
+        """The network's address translation gives the socket another port than before."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._real.fileno())
+        self._real.close()
+        self._real, self._nat = self._bearer.real_socket(0), {}
+        host, port = self._real.getsockname()
+        self.local = (host, port)
+        loop.add_reader(self._real.fileno(), self._readable)
+        self._bearer.note("rebound", port=port)
 
     def _deliver(self, datagram: Datagram) -> None:
         reason = self._bearer.obstacle(datagram)
@@ -179,6 +199,8 @@ class Bearer:
         self._trace = trace
         self._sockets: list[UdpSocket] = []
         self.streams: set[Stream] = set()
+        self.nat_timeout: Callable[[], float | None] = lambda: None
+        """Seconds without traffic after which the network forgets the way back to a socket."""
         self._waiting: deque[Datagram] = deque()
         self._tasks: dict[bool, asyncio.Task[None]] = {}  # by direction: downlink or not
 
@@ -204,6 +226,13 @@ class Bearer:
 
     def udp(self, local_port: int = 0) -> UdpSocket:
         """A new UDP socket; a `local_port` taken on this machine is mapped to a free one, as NAT does."""
+        real = self.real_socket(local_port)
+        udp = UdpSocket(self, real)
+        self._sockets.append(udp)
+        return udp
+
+    def real_socket(self, local_port: int) -> socket.socket:
+        """A bound socket of this machine, at that port if it is free."""
         real = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         real.setblocking(False)
         host = "127.0.0.1" if self.routes.local_only else "0.0.0.0"
@@ -212,9 +241,12 @@ class Bearer:
         except OSError as error:
             self.note("port_mapped", port=local_port, reason=str(error))
             real.bind((host, 0))
-        udp = UdpSocket(self, real)
-        self._sockets.append(udp)
-        return udp
+        return real
+
+    def forgotten(self, used: float) -> bool:
+        """Whether the way back of a socket that was last used then has expired."""
+        timeout = self.nat_timeout()
+        return timeout is not None and asyncio.get_running_loop().time() - used > timeout
 
     def close(self) -> None:
         """Close every socket and forget everything on its way: the module has no power any more."""

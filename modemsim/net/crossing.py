@@ -13,6 +13,8 @@ RETRANSMIT_LIMIT = 60.0
 """Seconds a repetition waits at most (RFC 6298, 2.5)."""
 REPETITIONS = 8
 """Repetitions before the connection is given up (RFC 1122, 4.2.3.5: at least 100 s)."""
+GIVE_UP = sum(min(RETRANSMIT * 2**number, RETRANSMIT_LIMIT) for number in range(REPETITIONS + 1))
+"""Seconds all repetitions of a segment take together."""
 
 
 class Loss(StrEnum):

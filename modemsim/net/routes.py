@@ -50,6 +50,7 @@ _DOCUMENTED: tuple[Known, ...] = (
     Known(("dmp-tcp.cuiot.cn",), "180.106.148.146", 8843, "aep-tcp", "EC800E AEP guide, 3"),
     Known(("tcp.ctwing.cn",), "180.106.148.146", 8996, "aep-tcp", "EC800E AEP guide, 4.3; address inferred"),
     Known(("echo.modemsim.test",), "192.0.2.7", 7, "echo", "RFC 862; address block of RFC 5737"),
+    Known(("ntp.modemsim.test",), "192.0.2.123", 123, "ntp", "RFC 4330; address block of RFC 5737"),
 )
 
 SECURED = "{}/coaps"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from modemsim.net.bearer import Bearer
-from modemsim.net.crossing import CrossingFailed, Loss, cross
+from modemsim.net.crossing import GIVE_UP, CrossingFailed, Loss, cross
 from modemsim.net.routes import Address
 
 FLIGHT = 4 * 1360
@@ -47,6 +47,7 @@ class TcpSocket:
         self._real.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._outside: Address | None = None
         self._unanswered = 0
+        self._used = asyncio.get_running_loop().time()
         self._out = bytearray()
         self._written = 0  # bytes the kernel has; what comes back acknowledges them
         self._closing = False
@@ -181,6 +182,7 @@ class TcpSocket:
                 flight = bytes(self._out[:FLIGHT])
                 del self._out[: len(flight)]
                 await cross(self._bearer, downlink=False)
+                await self._way_out()
                 self._expect()
                 await loop.sock_sendall(self._real, flight)
                 self._written += len(flight)
@@ -202,6 +204,10 @@ class TcpSocket:
                 await self._room_made.wait()
             data = await loop.sock_recv(self._real, min(room, FLIGHT))
             self._arrived()
+            if self._bearer.forgotten(self._used):
+                self._bearer.note("lost", direction="downlink", peer=_text(self.peer), reason="NAT")
+                await asyncio.Event().wait()  # nothing comes through any more; sending will find out
+            self._used = loop.time()
             written = self._written
             await cross(self._bearer, downlink=True)
             self.acked = max(self.acked, written)
@@ -215,6 +221,14 @@ class TcpSocket:
             self._bearer.note("downlink", peer=_text(self.peer), size=len(data), protocol="tcp")
             self.on_data(data)
         return Loss.CLOSED
+
+    async def _way_out(self) -> None:
+        """Behind an address translation that has forgotten the connection all repetitions are lost."""
+        if self._bearer.forgotten(self._used):
+            self._bearer.note("lost", direction="uplink", peer=_text(self.peer), reason="NAT")
+            await asyncio.sleep(GIVE_UP)
+            raise CrossingFailed(Loss.NO_ANSWER)
+        self._used = asyncio.get_running_loop().time()
 
     # ------------------------------------------------------------ peers outside the process
 

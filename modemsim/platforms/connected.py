@@ -109,7 +109,7 @@ class ConnectedPlatform(ABC):
 
     def logged_out(self, device: Device, send: Callable[[bytes], None], reason: str) -> None:
         """The connection is over; nothing happens when the device has another one by now."""
-        if self._links.get(device.endpoint) is send:
+        if self._links.get(device.endpoint) == send:
             del self._links[device.endpoint], self._ends[device.endpoint]
             device.registered = False
             self.emit("deregistered", endpoint=device.endpoint, reason=reason)

@@ -10,6 +10,7 @@ from typing import Any
 from modemsim.platforms.store import Address
 from modemsim.trace import Trace
 
+_TRIES = 8
 _PIECE = 16384
 _BUFFER = 4 << 20
 
@@ -31,12 +32,27 @@ class Echo:
         """Open the port, which is the same after a restart; raises OSError if it is taken."""
         if self._server is not None:
             return
-        loop = asyncio.get_running_loop()
-        self._server = await asyncio.start_server(self._serve, *self.address)
-        self.address = self._server.sockets[0].getsockname()[:2]
-        self._datagrams, _ = await loop.create_datagram_endpoint(lambda: _Mirror(self), self.address)
+        self._datagrams = await self._open()
         self._datagrams.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
         self._trace.emit("platform", "started", platform=self.name, address="{}:{}".format(*self.address))
+
+    async def _open(self) -> asyncio.DatagramTransport:
+        """Open both; a port that TCP was given freely may be taken for UDP, then another one is tried."""
+        loop, (host, port) = asyncio.get_running_loop(), self.address
+        for tries_left in reversed(range(_TRIES)):
+            self._server = await asyncio.start_server(self._serve, host, port)
+            chosen: Address = self._server.sockets[0].getsockname()[:2]
+            try:
+                datagrams, _ = await loop.create_datagram_endpoint(lambda: _Mirror(self), chosen)
+            except OSError:
+                self._server.close()
+                self._server = None
+                if port or not tries_left:
+                    raise
+            else:
+                self.address = chosen
+                return datagrams
+        raise OSError("no port is free for both UDP and TCP")
 
     async def stop(self) -> None:
         """Close the port and every connection."""

@@ -44,6 +44,13 @@ class _Ended(Exception):
     """An attempt is over without success; the text is the description of the task."""
 
 
+class _Silent(_Ended):
+    """The device did not answer; once it has the package it may come back."""
+
+    def __init__(self) -> None:
+        super().__init__("DeviceNotResponding")
+
+
 class Owner(Protocol):
     """What the dialogue needs of its platform."""
 
@@ -113,8 +120,7 @@ class UpgradeRun:
         try:
             await asyncio.sleep(self._owner.upgrades.style.upgrade_delay)
             await self._begin()
-            while not await self._take(await self._next_state()):
-                continue
+            await self._follow()
         except _Ended as ended:
             again = upgrade.attempts <= upgrade.retries
             self._let_go()
@@ -139,11 +145,22 @@ class UpgradeRun:
         if state in (DOWNLOADING, DOWNLOADED):
             await self._ask(_message(Code.PUT, _URI, b""))
         upgrade.result = None
-        await self._ask(_message(Code.PUT, _URI, upgrade.uri.encode()))
+        with contextlib.suppress(_Silent):  # the device may have it all the same; what it tells next decides
+            await self._ask(_message(Code.PUT, _URI, upgrade.uri.encode()))
         while not self._states.empty():
             if self._states.get_nowait() == DOWNLOADING:
                 break  # what came before is of an earlier package
         self._move(UpgradeEvent.WRITTEN)
+
+    async def _follow(self) -> None:
+        """Take what the device tells until it has the new firmware; one that falls silent may come back."""
+        while True:
+            state = await self._next_state()
+            try:
+                if await self._take(state):
+                    return
+            except _Silent:
+                continue
 
     async def _next_state(self) -> int:
         """The next state the device tells, or is asked for after too long a silence."""
@@ -164,11 +181,11 @@ class UpgradeRun:
                 if asked > 1 and state in (DOWNLOADING, UPDATING):
                     raise _Ended("Timeout") from None
                 return state
-            if state == _CHECK:
-                if self._told:
-                    continue
-                state = await self._number(_STATE)
-            return state
+            if state != _CHECK:
+                return state
+            if not self._told:
+                with contextlib.suppress(_Silent):
+                    return await self._number(_STATE)
 
     async def _take(self, state: int) -> bool:
         """React to a state; True when the device has the new firmware."""
@@ -194,11 +211,8 @@ class UpgradeRun:
 
     async def _execute(self) -> None:
         """A device may restart before its answer is out; what it tells next decides."""
-        try:
+        with contextlib.suppress(_Silent):
             await self._ask(_message(Code.POST, _UPDATE))
-        except _Ended as ended:
-            if str(ended) != "DeviceNotResponding":
-                raise
         self._executed()
 
     def _executed(self) -> None:
@@ -212,14 +226,14 @@ class UpgradeRun:
     async def _observe(self) -> None:
         coap, address = self._owner.coap, self._device.address
         if coap is None or address is None:
-            raise _Ended("DeviceNotResponding")
+            raise _Silent
         self._let_go()
         message = Message(code=Code.GET, uri_path=_segments(_STATE))
         self._observation = coap.observe(message, address, self._notified)
         try:
             answer = await self._observation.response
         except error.Error:
-            raise _Ended("DeviceNotResponding") from None
+            raise _Silent from None
         if not answer.code.is_successful():
             raise _Ended(f"Refused {answer.code.dotted}")
 
@@ -247,11 +261,11 @@ class UpgradeRun:
     async def _ask(self, message: Message) -> Message:
         coap, address = self._owner.coap, self._device.address
         if coap is None or address is None:
-            raise _Ended("DeviceNotResponding")
+            raise _Silent
         try:
             response = await ask(coap, message, address)
         except error.Error:
-            raise _Ended("DeviceNotResponding") from None
+            raise _Silent from None
         if not response.code.is_successful():
             raise _Ended(f"Refused {response.code.dotted}")
         return response

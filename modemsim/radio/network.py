@@ -50,6 +50,7 @@ class Network:
     Units: `rsrp` dBm, `rsrq` and `sinr` dB, `loss` 0..1, `zone_quarters` quarters of an hour east of UTC.
     While `loss` or `latency` is not set, the coverage level (loss) and the profile's timing (latency) decide.
     `congested` turns attach attempts away for the time being; attached modules are not touched.
+    `nat_timeout`: seconds without traffic after which the way back to a module is forgotten (None: never).
     """
 
     def __init__(self, *, start: datetime = DEFAULT_START, **values: Any) -> None:
@@ -58,6 +59,7 @@ class Network:
         self.latency: Delay | None = None
         self.outage = False
         self.congested = False
+        self.nat_timeout: float | None = None
         self.plmn = "46011"
         self.tac = 0x33C2
         self.cell_id = 0x022FE6CF
@@ -168,6 +170,12 @@ def _share(value: Any) -> float | None:
     return float(value)
 
 
+def _idle_time(value: Any) -> float | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value <= 0):
+        raise ValueError(f"{value!r} is not a number of seconds above zero")
+    return None if value is None else float(value)
+
+
 def _latency(value: Any) -> Delay | None:
     return value if value is None or isinstance(value, Delay) else Delay.parse(value)
 
@@ -190,6 +198,7 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "latency": _latency,
     "outage": _flag,
     "congested": _flag,
+    "nat_timeout": _idle_time,
     "plmn": _text(r"\d{5,6}", "a PLMN of 5 or 6 digits"),
     "tac": _between(0, 0xFFFF),
     "cell_id": _between(0, 0xFFFFFFF),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from modemsim.platforms.software import PackageForm, StoredPackage
     from modemsim.platforms.upgrades import UpgradeTask
 
-__all__ = ["KINDS", "next_revision", "parse_size", "upgrade_task"]
+__all__ = ["KINDS", "next_revision", "upgrade_task"]
 
 MANUFACTURER, MODEL, DEVICE_TYPE = "modemsim", "NBIoTDevice", "WaterMeter"
 PROFILE = {
@@ -76,14 +76,6 @@ KINDS: Mapping[str, Kind] = {
     "http": Kind("its URI has a scheme that modules do not download from", uri="http://180.101.147.115/fw"),
 }
 """Kinds of packages by name."""
-
-
-def parse_size(text: str) -> int:
-    """Octets of "1536" or "200k"; raises ValueError."""
-    number, kilo = (text[:-1], 1024) if text.endswith("k") else (text, 1)
-    if not number.isdecimal():
-        raise ValueError(text)
-    return int(number) * kilo
 
 
 def next_revision(revision: str) -> str:
@@ -153,7 +145,7 @@ async def platform_provision(stage: Stage, limit: float | None, name: str) -> No
     stage.simulation.platforms[name].store.provision(endpoint_of(stage))
 
 
-@action("platform upgrade", Parameter("200k", parse_size), words_of(*KINDS, optional=True))
+@action("platform upgrade", Parameter("200k", firmware_image.parse_size), words_of(*KINDS, optional=True))
 async def platform_upgrade(stage: Stage, limit: float | None, size: int, kind: str = "good") -> None:
     """Make an upgrade task for the module with a package of this size and kind."""
     from modemsim.platforms.software import UploadRefused

@@ -3,8 +3,9 @@
 Published: "firmware.observed" and "firmware.unobserved" (5/0/3), "firmware.download_offered",
 "firmware.update_offered", "firmware.download_started", "firmware.block" (received), "firmware.arrived",
 "firmware.downloaded", "firmware.download_failed" (result, code, whole), "firmware.update_started",
-"firmware.progress" (percent), "firmware.update_finished" (result, ok) and "firmware.over" (ok: the platform
-has let go an update that ended); each with the session's command family as `service`.
+"firmware.patch_started", "firmware.progress" (percent), "firmware.update_finished" (result, ok) and
+"firmware.over" (ok: the platform has let go an update that ended); each with the session's command family as
+`service`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from aiocoap.numbers.codes import Code
 
 from modemsim.coap.endpoint import Endpoint, Tuning
+from modemsim.lwm2m.client import Client
 from modemsim.lwm2m.download import PackageUri, fetch
 from modemsim.lwm2m.firmware import (
     STATE_PATH,
@@ -74,6 +76,11 @@ class Firmware:
     def busy(self) -> bool:
         """A package is being downloaded or installed."""
         return self.object.state in (FirmwareState.DOWNLOADING, FirmwareState.UPDATING)
+
+    @property
+    def _client(self) -> Client | None:
+        """The client that shows object 5 to a server, if there is one."""
+        return self._ue.cloud.client or self._ue.hosted.client
 
     # ------------------------------------------------------------ what the host decides
 
@@ -283,6 +290,7 @@ class Firmware:
             fits = image.module == self._ue.profile.name and image.source == self._installed
         except firmware_image.ImageError:
             fits = False
+        self._publish("firmware.patch_started")
         for step in range(1, self.table.steps + 1):
             await self._pause("fota_step")
             self._publish("firmware.progress", percent=100 * step // self.table.steps)
@@ -318,7 +326,7 @@ class Firmware:
 
     def _keep_session(self) -> None:
         """Keep how the module is registered, for a restart during the update."""
-        session = kept_session(self._ue)
+        session = kept_session(self._ue, self._client)
         if session is not None:
             self._keep(session=session)
 
@@ -344,7 +352,7 @@ class Firmware:
             self._told.set_result(None)
 
     def _observed(self, active: bool, cause: str) -> None:
-        client = self._ue.cloud.client
+        client = self._client
         if not active:
             self._keep(observation=None)
             if cause == "cancel":
@@ -362,9 +370,9 @@ class Firmware:
 
     async def _report(self) -> None:
         """Tell the state under the token of before a restart, and go on with what that interrupted."""
-        client, observation = self._ue.cloud.client, self._kept.get("observation")
+        client, observation = self._client, self._kept.get("observation")
         await self._pause("fota_report")
-        if client is None or client is not self._ue.cloud.client:
+        if client is None or client is not self._client:
             return
         if observation is not None and client.observed_with(STATE_PATH) is None:
             if observation["server"] == list(client.server):
@@ -377,13 +385,13 @@ class Firmware:
             self._begin()
 
     def _tell(self, path: tuple[int, ...]) -> None:
-        client = self._ue.cloud.client
+        client = self._client
         if client is not None:
             client.changed(path)
 
     async def _acknowledged(self) -> None:
         """Until the server has settled the notification of the newest state, if it observes it."""
-        client, told = self._ue.cloud.client, self._told
+        client, told = self._client, self._told
         if told is not None and client is not None and client.observed(STATE_PATH):
             await asyncio.wait((told,), timeout=ACKNOWLEDGED_WITHIN)
 

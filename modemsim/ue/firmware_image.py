@@ -35,6 +35,14 @@ class Image:
     sha256: str
 
 
+def parse_size(text: str) -> int:
+    """Octets of "1536" or "200k"; raises ImageError."""
+    number, kilo = (text[:-1], 1024) if text.endswith("k") else (text, 1)
+    if not number.isdecimal() or len(number) > 9:
+        raise ImageError(f"{text!r} is no size; write 1536 or 200k")
+    return int(number) * kilo
+
+
 def build(module: str, source: str, target: str, size: int) -> bytes:
     """A package of exactly `size` octets; raises ImageError when they do not even hold the header."""
     if size < HEADER:

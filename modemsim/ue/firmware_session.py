@@ -9,14 +9,14 @@ from pydantic import TypeAdapter
 from modemsim.ue.service import Service
 
 if TYPE_CHECKING:
+    from modemsim.lwm2m.client import Client
     from modemsim.ue.module import Ue
 
 _SERVICE = TypeAdapter(Service)
 
 
-def kept_session(ue: Ue) -> dict[str, Any] | None:
-    """Server, name, lifetime and command family of the present session as JSON; None without one."""
-    client = ue.cloud.client
+def kept_session(ue: Ue, client: Client | None) -> dict[str, Any] | None:
+    """Server, name, lifetime and command family of a client's session as JSON; None without one."""
     if client is None:
         return None
     return {

@@ -36,6 +36,7 @@ CONFIG = "+QLWCONFIG.config"
 PSK, NO_SECURITY = 0, 3
 SERVER = (1, 0)
 LIFETIME, MIN_PERIOD, MAX_PERIOD, DISABLE, DISABLE_TIMEOUT, BINDING = 1, 2, 3, 4, 5, 7
+FIRMWARE = 5
 DISABLE_SECONDS = 86400
 """Disable Timeout that holds without one of the server (OMA LwM2M 1.0.2, E.2)."""
 
@@ -256,6 +257,7 @@ class HostedSession:
     # ------------------------------------------------------------ from the client
 
     def _hear(self, event: str, **values: Any) -> None:
+        self._ue.firmware.heard(event, **values)
         handler = getattr(self, "_on_" + event.removeprefix("lwm2m."), None)
         if handler is not None:
             handler(**values)
@@ -327,7 +329,7 @@ class HostedSession:
         self._publish("qlw.answered", asked=str(request.asked), message_id=request.message_id, status=status)
 
     def _on_report(self, path: Path, message_id: int, outcome: str, confirmable: bool) -> None:
-        if confirmable and outcome != "sent":
+        if confirmable and outcome != "sent" and path[0] != FIRMWARE:  # what the module itself reports
             status = 0 if outcome == "ack" else self._status(outcome)
             self._publish("qlw.report_acked", status=status, message_id=message_id)
 

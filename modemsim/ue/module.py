@@ -14,7 +14,6 @@ from modemsim.clock import Calendar
 from modemsim.coap.dtls.engine import KeyLog
 from modemsim.net import Address
 from modemsim.net.bearer import Bearer
-from modemsim.net.resolver import Resolver
 from modemsim.net.routes import Routes
 from modemsim.profile import BootStep, Profile
 from modemsim.radio.emm import Emm
@@ -29,10 +28,10 @@ from modemsim.ue.enrolment import Enrolment
 from modemsim.ue.firmware import Firmware
 from modemsim.ue.hosted_session import HostedSession
 from modemsim.ue.identity import Identity
+from modemsim.ue.ip_services import IpServices
 from modemsim.ue.language import Language
 from modemsim.ue.line_rate import LineRate
 from modemsim.ue.lwm2m_client import SIGNAL_STRENGTH, make_client, tuning
-from modemsim.ue.mqtt_clients import MqttClients
 from modemsim.ue.nvm import Nvm
 from modemsim.ue.pdp import PdpContexts
 from modemsim.ue.power import Power, PowerEvent, boot_noise, next_state
@@ -40,7 +39,6 @@ from modemsim.ue.raw_coap import RawCoap
 from modemsim.ue.security import Protection
 from modemsim.ue.service import Service
 from modemsim.ue.settings import Settings
-from modemsim.ue.sockets import Sockets
 from modemsim.ue.statistics import AirTime
 from modemsim.ue.terminal import Terminal
 from modemsim.ue.uplinks import Uplinks
@@ -120,20 +118,11 @@ class Ue:
         )
         self.access = Access(self.radio, network, self.settings, self.timing, self.spawn, profile.access)
         self.bearer = Bearer(self.radio, routes, self.timing, trace)
-        self.resolver = Resolver(self.bearer)
-        self.sockets = Sockets(
-            profile.sockets,
-            self.bearer,
-            self.resolver,
-            self.timing,
-            self.publish,
-            self.spawn,
-            lambda: self.terminal.urcs_waiting,
-            lambda key: key is not None and bool(self.settings.get(key)),
-        )
+        self.bearer.nat_timeout = lambda: network.nat_timeout
         self.raw_coap = RawCoap(self.bearer, self.publish)
         self.pdp = PdpContexts(self.radio, self.settings, self.timing, self.publish)
-        self.sockets.on_failure = self.pdp.failed
+        self.ip = IpServices(self)
+        self.resolver, self.sockets, self.mqtt = self.ip.resolver, self.ip.sockets, self.ip.mqtt
         self.hosted = HostedSession(self)
         self.downlinks = Downlinks(
             self.limit("downlink_messages"),
@@ -159,15 +148,7 @@ class Ue:
             trace=trace,
             receive_buffer=profile.serial.receive_buffer,
         )
-        self.mqtt = MqttClients(
-            profile.mqtt,
-            self.bearer,
-            self.resolver,
-            self.publish,
-            self.spawn,
-            lambda: self.terminal.urcs_waiting,
-        )
-        self.terminal.on_urc_sent = self._line_idle
+        self.terminal.on_urc_sent = self.ip.line_idle
         self.delivery: Callable[[], Delivery] = lambda: Delivery(
             self.settings.get(profile.cloud.delivery) if profile.cloud.delivery else Delivery.DIRECT
         )
@@ -211,8 +192,7 @@ class Ue:
             if not self.firmware.bearer_up():
                 self.enrolment.bearer_up()
         else:
-            self.sockets.bearer_lost()
-            self.mqtt.bearer_lost()
+            self.ip.bearer_lost()
             self.cloud.address_lost()
             if self.quirk("report_fails_with_bearer"):
                 self.cloud.bearer_lost()
@@ -226,8 +206,7 @@ class Ue:
     def _on_pdp(self, values: dict[str, Any]) -> dict[str, Any]:
         self.hosted.connection_changed(values["up"])
         if not values["up"]:
-            self.sockets.bearer_lost(by_host=values["by_host"])
-            self.mqtt.bearer_lost()
+            self.ip.bearer_lost(by_host=values["by_host"])
         return values
 
     def _on_nitz(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -235,10 +214,6 @@ class Ue:
         if any(self.settings.get(key) for key in self.profile.access.network_time):
             self.calendar.set(values["utc"], zone)
         return {"utc": values["utc"], "zone": zone, "local": values["utc"] + timedelta(minutes=15 * zone)}
-
-    def _line_idle(self) -> None:
-        self.sockets.pump()
-        self.mqtt.pump()
 
     def _network_changed(self) -> None:
         if self.cloud.client is not None:
@@ -413,9 +388,7 @@ class Ue:
         self.terminal.stop()
         self.radio.kill()
         self.bearer.close()
-        self.sockets.clear()
-        self.mqtt.clear()
-        self.resolver.clear()
+        self.ip.clear()
         self.raw_coap.clear()
         self.downlinks.clear()
         self.uplinks.clear()

@@ -113,7 +113,7 @@ class MqttClient:
         packet = mqtt.Connect(client_id, user, None if password is None else password.encode("latin-1"),
                               options.keep_alive, options.clean, options.version, options.will)  # fmt: skip
         answer = await self._ask(packet, Kind.CONNACK, 0)
-        if not isinstance(answer, mqtt.ConnAck):
+        if not isinstance(answer, mqtt.ConnAck) or self._tcp is None:
             return Outcome(False)
         if answer.code == 0:
             self.link = Link.CONNECTED

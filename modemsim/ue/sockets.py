@@ -313,7 +313,8 @@ class Sockets:
 
     def _push(self, socket: Socket) -> None:
         data, (host, port) = self.read(socket, self._table.push)
-        with_length, with_address = map(self._shows, (self._table.show_length, self._table.show_address))
+        with_length = self._shows(self._table.show_length)
+        with_address = socket.kind is Kind.SERVICE or self._shows(self._table.show_address)
         self._publish(
             "socket.received",
             **self._values(socket),

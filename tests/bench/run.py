@@ -21,6 +21,9 @@ from pathlib import Path
 
 import serial
 from bench_dtls import installed, measure_handshake, measure_request
+from bench_firmware import libcoap_server, platform_server
+from bench_firmware import measure as measure_download
+from bench_ip import measure_mqtt, measure_tcp, measure_udp
 from bench_modules import SECURED, measure_modules
 from bench_urcs import measure_urc_error
 from rich.console import Console
@@ -184,6 +187,17 @@ def urc_figures(rounds: int) -> list[Figure]:
                    "real time", "goal p99 5 ms", p99 / 0.005)]  # fmt: skip
 
 
+def ip_figures(rounds: int) -> list[Figure]:
+    """Traffic through AT commands beside the same traffic by a bare socket; no goal, each for its own sake."""
+    figures = []
+    for what, unit, measure in (("UDP round trips", "/s", measure_udp), ("TCP echo", " MB/s", measure_tcp),
+                                ("MQTT QoS 1 messages", "/s", measure_mqtt)):  # fmt: skip
+        ours, bare = measure(rounds)
+        figures.append(Figure(f"{what} through AT", f"{ours:.4g}{unit}", f"bare {bare:.4g}{unit}",
+                              f"{ours / bare:.2f}x"))  # fmt: skip
+    return figures
+
+
 def module_figures(count: int) -> list[Figure]:
     """Memory of an idle registered module and time to register many, for every profile."""
     figures = []
@@ -214,6 +228,22 @@ def dtls_figures(rounds: int, modules: int) -> list[Figure]:
                    f"over coap {bare_seconds:.1f} s", "virtual time")]  # fmt: skip
 
 
+def firmware_figures(rounds: int) -> list[Figure]:
+    """Download rate of a 1 MiB package, from the built-in platform and from libcoap's server."""
+    figures = []
+    for where, server in (("the platform", platform_server), ("libcoap", libcoap_server)):
+        with server() as uri:
+            if uri is None:
+                figures.append(Figure(f"package from {where}", "libcoap is not installed"))
+                continue
+            mine, yard, other = measure_download(uri, rounds)
+        beside = "" if other is None else f", coap-client {other / 1e6:.1f}"
+        figures.append(Figure(f"1 MiB package from {where}", f"{mine / 1e6:.2f} MB/s",
+                              f"bare aiocoap {yard / 1e6:.2f}{beside} MB/s",
+                              f"{mine / yard:.2f}x, goal 0.8x", 0.8 * yard / mine))  # fmt: skip
+    return figures
+
+
 def main() -> int:
     """Print the table; returns the exit code."""
     quick = "--quick" in sys.argv[1:]
@@ -221,8 +251,10 @@ def main() -> int:
         *at_figures(300 if quick else 2000),
         *profile_figures(100 if quick else 500),
         *urc_figures(40 if quick else 200),
+        *ip_figures(300 if quick else 2000),
         *module_figures(50 if quick else 100),
         *dtls_figures(200 if quick else 1000, 100 if quick else 500),
+        *firmware_figures(3 if quick else 9),
     ]
     table = Table("figure", "measured", "yardstick", "goal", "", title="modemsim benchmarks")
     missed = []

@@ -236,3 +236,40 @@ def test_ctl_with_a_bad_address_or_word(cli: Cli) -> None:
     assert (code, err) == (2, "modemsim: --control x: write HOST:PORT, for example 127.0.0.1:7000\n")
     code, _, err = cli("ctl", "sim", "eject")
     assert (code, err) == (2, "modemsim: sim eject: write remove or insert\n")
+
+
+# ------------------------------------------------------------------ firmware
+
+
+def test_a_package_is_made_shown_and_signed(cli: Cli, tmp_path: Path) -> None:
+    package, keys = tmp_path / "p.bin", tmp_path / "keys"
+    made = ["firmware", "build", "--profile", "bc260y", "--to", "R03", "--size", "2k", "--out", package]
+    assert cli(*made)[:2] == (0, f"{package}\n")
+    code, out, _ = cli("firmware", "info", package)
+    assert code == 0
+    assert out.split()[:8] == ["module", "bc260y", "from", "BC260YCNAAR02A02", "to", "R03", "octets", "2048"]
+    assert cli("firmware", "keys", keys, "--algorithm", "ecdsa", "--password", "x")[0] == 0
+    assert (keys / "private.pem").stat().st_mode & 0o777 == 0o600
+    code, out, _ = cli("firmware", "sign", package, "--key", keys / "private.pem", "--password", "x")
+    assert (code, out) == (0, f"{tmp_path / 'p_signed.zip'}\n")
+    package.write_bytes(package.read_bytes()[:-1])
+    assert cli("firmware", "info", package)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["build", "--profile", "bc26y", "--to", "R03"], "there is no profile 'bc26y'"),
+        (["build", "--profile", "bc260y", "--to", "R03", "--size", "1"], "at least 512 octets"),
+        (["build", "--profile", "bc260y", "--to", "R03", "--size", "big"], "'big' is no size"),
+        (["info", "nothing.bin"], "nothing.bin: cannot be read"),
+        (["info", "pyproject.toml"], "pyproject.toml: this is no package of modemsim"),
+        (["keys", "k", "--algorithm", "dsa", "--password", "x"], "choose rsa or ecdsa"),
+        (["keys", "k"], "wants a password"),
+        (["sign", "pyproject.toml", "--key", "pyproject.toml"], "the private key cannot be opened"),
+    ],
+)  # fmt: skip
+def test_firmware_errors_are_one_sentence(cli: Cli, arguments: list[str], message: str) -> None:
+    code, _, err = cli("firmware", *arguments)
+    assert (code, message in err) == (2, True), err
+    assert err.count("\n") == 1

@@ -366,3 +366,28 @@ def test_sockets_listen_outside_only_when_routes_lead_there() -> None:
         bearer.close()
 
     play(body)
+
+
+def test_the_way_back_expires_and_the_next_datagram_leaves_from_another_port() -> None:
+    async def body(bench: Bench) -> None:
+        bench.bearer.nat_timeout = lambda: 30.0
+        bench.socket.send(b"first", PLATFORM)
+        await asyncio.sleep(1)
+        before, port = bench.server.peer, bench.socket.local[1]
+        await asyncio.sleep(28)
+        bench.server.send(b"in time")
+        await asyncio.sleep(31)
+        bench.server.send(b"too late")
+        await asyncio.sleep(1)
+        assert [data for _, data, _ in bench.got] == [b"in time"]
+        assert bench.losses() == [("downlink", "the network's address translation has forgotten the way")]
+        bench.socket.send(b"again", PLATFORM)
+        await asyncio.sleep(1)
+        assert bench.server.got[-1][1] == b"again"
+        assert bench.server.peer != before
+        assert bench.socket.local[1] != port
+        bench.server.send(b"back")
+        await asyncio.sleep(1)
+        assert bench.got[-1][1] == b"back"
+
+    play(body)

@@ -345,3 +345,16 @@ def test_a_device_that_no_platform_knows() -> None:
     simulation.lwm2m["endpoint"] = "other"
     report = fails("* platform forget\n", stage=Stage(simulation)).report()
     assert "no platform knows the device other" in report
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_lines_that_may_come_any_number_of_times(count: int) -> None:
+    told = [f"+P: {number}" for number in range(count)]
+    result, _ = play("> AT\n<* +P: {n=int}\n< OK\n", {"AT": lines(0.1, *told, "OK")})
+    assert result.failure is None
+
+
+def test_a_line_of_another_form_ends_the_repetition() -> None:
+    result, _ = play("> AT\n<* +P: {n=int}\n< OK\n", {"AT": lines(0.1, "+P: 1", "+Q: 1", "OK")})
+    assert result.failure is not None
+    assert "'+Q: 1' came" in result.failure.problem

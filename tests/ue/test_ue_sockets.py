@@ -292,3 +292,17 @@ def test_power_lost_in_the_middle_leaves_nothing_behind() -> None:
         assert await bench.ask("AT+QISTATE?") == ["OK"]
 
     bench_with(echo, work)
+
+
+def test_a_connection_the_network_has_forgotten_is_found_dead_when_it_sends() -> None:
+    async def work(bench: Bench, peer: Peer) -> None:
+        await opened(bench, peer.port)
+        bench.simulation.network.patch(nat_timeout=60)
+        await asyncio.sleep(50)
+        assert await bench.ask('AT+QISEND=0,2,"ok"') == ["OK"]
+        await bench.port.host_read_until(b'"recv",0,2,"ok"\r\n', 10)
+        await asyncio.sleep(70)
+        assert await bench.ask('AT+QISEND=0,4,"gone"') == ["OK"]
+        await bench.port.host_read_until(b'+QIURC: "closed",0\r\n', 400)
+
+    bench_with(echo, work)

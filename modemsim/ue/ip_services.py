@@ -1,0 +1,46 @@
+"""What the module does with its IP connection: names, sockets, MQTT clients, joined to the rest of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modemsim.net.resolver import Resolver
+from modemsim.ue.mqtt_clients import MqttClients
+from modemsim.ue.sockets import Sockets
+
+if TYPE_CHECKING:
+    from modemsim.ue.module import Ue
+
+
+class IpServices:
+    """Resolver, sockets and MQTT clients of one module."""
+
+    def __init__(self, ue: Ue) -> None:
+        def backlog() -> int:
+            return ue.terminal.urcs_waiting
+
+        def shows(key: str | None) -> bool:
+            return key is not None and bool(ue.settings.get(key))
+
+        self.resolver = Resolver(ue.bearer)
+        self.sockets = Sockets(
+            ue.profile.sockets, ue.bearer, self.resolver, ue.timing, ue.publish, ue.spawn, backlog, shows
+        )
+        self.sockets.on_failure = ue.pdp.failed
+        self.mqtt = MqttClients(ue.profile.mqtt, ue.bearer, self.resolver, ue.publish, ue.spawn, backlog)
+
+    def line_idle(self) -> None:
+        """No line waits for the host any more: what was held back for it goes on."""
+        self.sockets.pump()
+        self.mqtt.pump()
+
+    def bearer_lost(self, *, by_host: bool = False) -> None:
+        """The PDN connection is gone; `by_host`: because the host ended it."""
+        self.sockets.bearer_lost(by_host=by_host)
+        self.mqtt.bearer_lost()
+
+    def clear(self) -> None:
+        """The power is gone."""
+        self.sockets.clear()
+        self.mqtt.clear()
+        self.resolver.clear()
