@@ -37,6 +37,12 @@ Overrides = Annotated[
 ]
 Link = Annotated[Path | None, typer.Option(help="Path of the pseudo-terminal [default: /tmp/modemsim/NAME].")]
 Tcp = Annotated[str | None, typer.Option(metavar="H:P", help="Serve the port over TCP instead.")]
+Rfc2217 = Annotated[
+    str | None, typer.Option("--rfc2217", metavar="H:P", help="Serve the port with DTR, RTS, RI (RFC 2217).")
+]
+BaudCheck = Annotated[
+    bool, typer.Option("--baud-check", help="A host at another rate than the module's gets garbage.")
+]
 Stdio = Annotated[bool, typer.Option("--stdio", help="Use standard input and output as the port.")]
 Speed = Annotated[float, typer.Option(help="Simulated seconds in a real second.")]
 Seed = Annotated[int, typer.Option(help="Chooses every delay and loss.")]
@@ -58,6 +64,9 @@ KeyLogFile = Annotated[
 Imei = Annotated[str | None, typer.Option(help="IMEI in place of the profile's.")]
 Imsi = Annotated[str | None, typer.Option(help="IMSI in place of the profile's.")]
 State = Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the module's NVM in DIR.")]
+ScenarioFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Let happen what the scenario FILE (TOML) says.")
+]
 TraceFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write everything that happens to FILE as JSON lines.")
 ]
@@ -78,7 +87,9 @@ def run(
     profile: Profile,
     link: Link = None,
     tcp: Tcp = None,
+    rfc2217: Rfc2217 = None,
     stdio: Stdio = False,
+    baud_check: BaudCheck = False,
     speed: Speed = 1.0,
     seed: Seed = 0,
     platform: PlatformChoice = "builtin",
@@ -90,6 +101,7 @@ def run(
     imei: Imei = None,
     imsi: Imsi = None,
     state: State = None,
+    scenario: ScenarioFile = None,
     trace: TraceFile = None,
     control: Control = None,
     control_token: Token = None,
@@ -111,8 +123,10 @@ def run(
         strict_devices=strict_devices,
         psk=tuple(psk or ()),
         keylog=keylog,
+        baud_check=baud_check,
+        scenario=scenario,
     )
-    run_module(options, Run(link, tcp, stdio, speed, trace, control, control_token))
+    run_module(options, Run(link, tcp, rfc2217, stdio, speed, trace, control, control_token))
 
 
 @app.command()

@@ -150,6 +150,44 @@ def power(context: typer.Context, action: Annotated[str, typer.Argument(metavar=
 
 
 @app.command()
+def energy(
+    context: typer.Context,
+    battery: Annotated[float | None, typer.Option(metavar="MAH", help="Capacity of the battery.")] = None,
+) -> None:
+    """Show the charge taken so far, by state, and how long a battery lasts at that rate."""
+    query = "" if battery is None else f"?battery_mah={battery}"
+    _show(_client(context).call("GET", f"/module/energy{query}"))
+
+
+@app.command()
+def fault(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Without one: list what there is.")
+    ] = None,
+    parameters: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE...")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="End every fault.")] = False,
+) -> None:
+    """Make module, line or platform misbehave; docs/faults.md has the list."""
+    client = _client(context)
+    if clear:
+        client.call("DELETE", "/faults")
+    elif name is None:
+        for kind in client.call("GET", "/fault-kinds"):
+            typer.echo(f"{kind['usage']}\n    {kind['doc']}")
+    else:
+        given = dict(word.partition("=")[::2] for word in parameters or [])
+        begun = client.call("POST", "/faults", {"name": name, "parameters": given})
+        typer.echo(f"{begun['id']}  {begun['name']}")
+
+
+@app.command()
+def wake(context: typer.Context) -> None:
+    """Pull the pin that wakes a sleeping chip."""
+    typer.echo(_client(context).call("POST", "/module/wake")["chip"])
+
+
+@app.command()
 def sim(context: typer.Context, action: Annotated[str, typer.Argument(metavar="remove|insert")]) -> None:
     """Take the USIM out, or put it in."""
     if action not in ("remove", "insert"):

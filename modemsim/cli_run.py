@@ -61,6 +61,7 @@ class Run:
 
     link: Path | None = None
     tcp: str | None = None
+    rfc2217: str | None = None
     stdio: bool = False
     speed: float = 1.0
     trace: Path | None = None
@@ -80,8 +81,8 @@ def run_module(options: Options, run: Run) -> None:
     """Run until a signal ends it; raises CliError for what cannot be started."""
     if not 0 < run.speed < float("inf"):
         fail(f"--speed {run.speed:g}: a speed is a number greater than zero")
-    if sum((run.link is not None, run.tcp is not None, run.stdio)) > 1:
-        fail("--link, --tcp and --stdio exclude each other: a module has one serial port")
+    if sum((run.link is not None, run.tcp is not None, run.rfc2217 is not None, run.stdio)) > 1:
+        fail("--link, --tcp, --rfc2217 and --stdio exclude each other: a module has one serial port")
     _check_imei(options.imei)
     _check_folder(options.state_dir)
     clock.run(_run(options, run), speed=run.speed)
@@ -107,6 +108,7 @@ async def _run(options: Options, run: Run) -> None:
                 control = asyncio.create_task(_serve_control(simulation, listener, token))
                 control.add_done_callback(_report_control)
             await stop.wait()
+            output.line(_energy(simulation))
         finally:
             await _finish(simulation, control, STOP_LIMIT * run.speed)
 
@@ -196,9 +198,20 @@ def _report_control(task: asyncio.Task[ControlServer]) -> None:
 def _port(run: Run, profile: str) -> Port:
     if run.tcp is not None:
         return TcpPort(*parse_address("--tcp", run.tcp))
+    if run.rfc2217 is not None:
+        from modemsim.port.rfc2217_port import Rfc2217Port
+
+        return Rfc2217Port(*parse_address("--rfc2217", run.rfc2217))
     if run.stdio:
         return StdioPort()
     return PtyPort(run.link or LINK_FOLDER / profile)
+
+
+def _energy(simulation: Simulation) -> str:
+    """What the module has taken, for the end of a run."""
+    used = simulation.energy()
+    days = "" if used["days"] is None else f"; {used['battery_mah']:g} mAh would last {used['days']:g} days"
+    return f"energy     {used['mah']:.4g} mAh in {used['seconds'] / 3600:.3g} h{days}"
 
 
 def _write_trace(simulation: Simulation, path: Path | None, resources: contextlib.ExitStack) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from modemsim.coap.dtls.engine import BackendError, KeyLog, choose
 from modemsim.commands.catalogue import catalogue
+from modemsim.faults import Faults
 from modemsim.net import Address
 from modemsim.net.routes import SECURED, Routes, parse_route
 from modemsim.platforms.aep_mqtt import AepMqtt
@@ -22,11 +23,13 @@ from modemsim.platforms.china_telecom import Aep, CtIot
 from modemsim.platforms.connected import ConnectedPlatform
 from modemsim.platforms.echo import Echo
 from modemsim.platforms.time_server import TimeServer
-from modemsim.port.base import Port
+from modemsim.port.base import HasLines, Port
 from modemsim.port.uart import Uart
 from modemsim.profile import Profile, load
 from modemsim.radio.network import DEFAULT_START, Network
-from modemsim.trace import Trace
+from modemsim.scenario import Director, ScenarioError
+from modemsim.scenario import load as load_scenario
+from modemsim.trace import Record, Trace
 from modemsim.ue.language import Language
 from modemsim.ue.module import Ue
 from modemsim.ue.usim import SimState
@@ -61,6 +64,9 @@ class Options:
     """Pre-shared keys that the platforms know, each "IMEI=HEX"."""
     keylog: Path | None = None
     """File that gets the secrets of the module's DTLS sessions in the format of NSS, for dissectors."""
+    scenario: Path | None = None
+    baud_check: bool = False
+    """Whether a host at another rate than the module's gets garbage, where the port knows its rate."""
     start: datetime = DEFAULT_START
     """The network's date at the start, which NITZ tells the module; a fixed one makes runs repeatable."""
 
@@ -158,6 +164,15 @@ class World:
                 await peer.stop()
 
 
+def _director(simulation: Simulation, path: Path | None) -> Director | None:
+    if path is None:
+        return None
+    try:
+        return Director(simulation, load_scenario(path))
+    except ScenarioError as error:
+        raise OptionError(f"--scenario {error}") from None
+
+
 class Simulation:
     """One module on one serial port in a world of its own or a shared one; made inside a running loop."""
 
@@ -178,6 +193,8 @@ class Simulation:
         self.trace = self.world.trace
         self.network = self.world.network
         self.platforms = self.world.platforms
+        self.faults = Faults(self)
+        self._director = _director(self, options.scenario)
         self.connected = self.world.connected
         self.services = self.world.services
         self._ue: Ue | None = None
@@ -214,11 +231,19 @@ class Simulation:
             raise RuntimeError("the simulation was not started")
         return self._ue
 
+    @property
+    def uart(self) -> Uart:
+        """The module's serial line; raises RuntimeError before start."""
+        if self._uart is None:
+            raise RuntimeError("the simulation was not started")
+        return self._uart
+
     async def start(self, port: Port) -> None:
         """Start the platforms, open the port and switch the module on."""
         await self.world.start()
         serial = self.profile.serial
         uart = Uart(port, baud=serial.baud, pacing=serial.pacing, trace=self.trace)
+        uart.check_rate = self.options.baud_check
         self._uart = uart
         self._ue = Ue(
             self.profile,
@@ -233,14 +258,27 @@ class Simulation:
             state=self.options.state_dir,
             keylog=self._keylog(),
         )
+        uart.on_dtr = self._ue.sleeper.dtr
+        if serial.ri_pulse and isinstance(port, HasLines):
+            self.trace.subscribe(self._ring)
         await port.start()
         self._port = port
         self._ue.power("on")
+        if self._director is not None:
+            self._director.start()
+
+    def _ring(self, record: Record) -> None:
+        """Announce an unsolicited line on RI."""
+        if (record.layer, record.event) == ("at", "urc"):
+            self.uart.ring(self.profile.serial.ri_pulse)
 
     async def stop(self) -> None:
         """Cut the power, close the port and, if they are its own, the platforms."""
+        if self._director is not None:
+            self._director.stop()
         if self._ue is not None:
             self._ue.power("cut")
+            self.trace.emit("energy", "summary", **self.energy())
         if self._port is not None:
             await self._port.stop()
             self._port = None
@@ -253,9 +291,23 @@ class Simulation:
             raise ValueError(f"power {action}: choose {', '.join(ACTIONS)}")
         self.ue.power(action)
 
+    def wake(self) -> None:
+        """Pull the pin that wakes a sleeping chip; a chip that is awake does not notice."""
+        self.ue.sleeper.wake("pin")
+
     def sim_present(self, present: bool) -> None:
         """Put the USIM in or take it out."""
         self.ue.usim.change(SimState.READY if present else SimState.ABSENT)
+
+    def energy(self, battery: float | None = None) -> dict[str, Any]:
+        """What the module has taken so far, and how long a battery of so many mAh lasts at that rate."""
+        table = self.profile.energy
+        return self.ue.energy.usage().values(battery or (table.battery if table else 0.0))
+
+    @property
+    def endpoint(self) -> str:
+        """The module's LwM2M endpoint name; its IMEI before it has one."""
+        return str(self.status()["lwm2m"]["endpoint"] or self.ue.identity.imei)
 
     def status(self) -> dict[str, Any]:
         """What `GET /api/v1/module` tells."""
@@ -275,6 +327,8 @@ class Simulation:
                 "ip": ue.radio.ip,
             },
             "rrc": ue.radio.rrc.name.lower(),
+            "psm": ue.radio.saving.state.label,
+            "chip": ue.sleeper.state.value,
             "lwm2m": {
                 "state": session.state.value,
                 "endpoint": client.name if client else None,

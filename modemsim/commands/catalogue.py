@@ -14,6 +14,7 @@ from modemsim.profile import CommandEntry, Profile, ProfileError
 FAMILIES = (
     "v250",
     "ts27007",
+    "power27007",
     "quectel",
     "ctiot",
     "simcom_line",

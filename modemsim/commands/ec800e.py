@@ -264,7 +264,7 @@ class Qlts(Command):
 
 
 class Qsclk(Command):
-    """Choose how the module may sleep; kept."""
+    """Choose how the module may sleep, and ask the network for power saving."""
 
     name, source = "+QSCLK", GUIDE + "6.1; " + STACK
     errors = ("surplus_parameter",)
@@ -288,10 +288,14 @@ class Qsclk(Command):
         if mode == 3:
             kept += [tau or "00100001", active or "00000001"]
         ue.settings.set("+QSCLK.mode", kept)
+        if mode == 3:
+            ue.settings.set("+QSCLK.tau", kept[2])
+            ue.settings.set("+QSCLK.active", kept[3])
+        ue.settings.set("+QSCLK.psm", int(mode == 3))
 
 
 class Qsclkex(Command):
-    """Choose fast release of the signalling connection; kept, and sleep is switched with it."""
+    """Choose early release of the signalling connection; sleep is switched with it."""
 
     name, source = "+QSCLKEX", GUIDE + "6.1; " + STACK
     enable = Choice(0, 1, doc="0 off, 1 on")

@@ -58,7 +58,8 @@ class Cereg(SettingCommand):
         super().write(ue, **values)
         if not ue.access.searching:
             return None
-        report = {"stat": ue.radio.emm.stat, "tac": None, "ci": None, "act": None, "reject": None}
+        report = {"stat": ue.radio.emm.stat, "tac": None, "ci": None, "act": None, "reject": None,
+                  "saving": ue.radio.saving}  # fmt: skip
         return Answer(after=lambda: ue.publish("emm", **report))
 
 
@@ -232,7 +233,7 @@ class Ncsearfcn(Command):
 
 
 class Cpsms(Command):
-    """Ask for power saving with these timers; kept, the network does not grant it yet."""
+    """Ask the network for power saving with these timers."""
 
     name, source = "+CPSMS", LOGS
     read_reply = "+CPSMS: {mode}[,,,{tau},{active}]"
@@ -254,7 +255,7 @@ class Cpsms(Command):
 
 
 class Cedrxs(Command):
-    """Ask for extended discontinuous reception; kept, the network does not grant it yet."""
+    """Ask the network for extended discontinuous reception."""
 
     name, source = "+CEDRXS", LOGS
     read_reply = '+CEDRXS: 5,"{value}"'
@@ -272,7 +273,7 @@ class Cedrxs(Command):
 
 
 class Nptwedrxs(Command):
-    """Ask for extended discontinuous reception with a paging time window; kept, not granted yet."""
+    """Ask the network for extended discontinuous reception with a paging time window."""
 
     name, source = "+NPTWEDRXS", LOGS
     read_reply = '+NPTWEDRXS: 5,"{window}","{value}"'
@@ -301,7 +302,7 @@ class Npsmr(SettingCommand):
 
     def read(self, ue: Ue) -> Any:
         n = ue.settings.get("+NPSMR.n")
-        return {"n": n, "mode": 0 if n else None}
+        return {"n": n, "mode": int(ue.radio.asleep) if n else None}
 
 
 class Nping(Command):

@@ -90,6 +90,21 @@ class Qsclk(SettingCommand):
     n = Choice(0, 1, 2, doc="0 never, 1 light and deep sleep, 2 light sleep only")
 
 
+class Qnbiotevent(Command):
+    """Report when the module enters and leaves power saving mode."""
+
+    name, source = "+QNBIOTEVENT", SIBLING
+    read_reply = "+QNBIOTEVENT: {enable},1"
+    enable = Choice(0, 1, doc="0 no reports, 1 reports")
+    event = Choice(1, default=1, doc="1 power saving mode")
+
+    def read(self, ue: Ue) -> Any:
+        return {"enable": ue.settings.get("+QNBIOTEVENT.enable")}
+
+    def write(self, ue: Ue, enable: int, event: int) -> None:
+        ue.settings.set("+QNBIOTEVENT.enable", enable)
+
+
 class Qcfg(Command):
     """Tell and set extended configuration items by name."""
 

@@ -60,13 +60,11 @@ class Cereg(SettingCommand):
             place.update(cause_type=None, cause=None)
         timed = n >= 4 and place["tac"] is not None
         timers = (
-            {"rac": "00", "active": OFF, "tau": OFF} if timed else dict.fromkeys(("rac", "active", "tau"))
+            {"rac": "00", "active": place["active_or_off"], "tau": place["tau_or_off"]}
+            if timed
+            else dict.fromkeys(("rac", "active", "tau"))
         )
         return {**place, **timers, "n": n}
-
-
-OFF = "11100000"
-"""A timer that the network did not grant (low power note 1.03, 6.2.2)."""
 
 
 class Cops(ts27007.Cops):

@@ -149,7 +149,7 @@ class Cereg(SettingCommand):
     """Tell the EPS registration and choose how much of it is reported by itself."""
 
     name, source = "+CEREG", TS27007 + "10.1.22"
-    read_reply = '+CEREG: {n},{stat}[,"{tac}","{ci}",{act}][,,,,{cause_type},{cause}]'
+    read_reply = '+CEREG: {n},{stat}[,"{tac}","{ci}",{act}][,,,,{cause_type},{cause}][,,,"{active}","{tau}"]'
     n = Int(0, 5, default=0, doc="0 none, 1 state, 2 and cell, 3 and cause, 4 and timers, 5 all")
 
     def read(self, ue: Ue) -> Any:
@@ -159,7 +159,10 @@ class Cereg(SettingCommand):
             place = {"stat": place["stat"]}
         if n not in (3, 5):
             place.update(cause_type=None, cause=None)
-        return {"tac": None, "ci": None, "act": None, "cause_type": None, "cause": None, **place, "n": n}
+        if n < 4:
+            place.update(active=None, tau=None)
+        return {"tac": None, "ci": None, "act": None, "cause_type": None, "cause": None, "active": None,
+                "tau": None, **place, "n": n}  # fmt: skip
 
 
 class Cscon(SettingCommand):

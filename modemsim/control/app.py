@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from modemsim.control import models
+from modemsim.control.faults import fault_routes
 from modemsim.control.follow import Follower
 from modemsim.control.upgrades import upgrade_routes
 from modemsim.platforms import aep_codec
@@ -46,6 +47,7 @@ def create_app(simulation: Simulation, token: str | None = None) -> FastAPI:
     _downlink_routes(router, simulation)
     upgrade_routes(router, lambda name: _platform(simulation, name))
     _air_routes(router, simulation)
+    fault_routes(router, simulation)
     _trace_routes(router, follower)
     app.include_router(router)
     app.state.follower = follower
@@ -95,6 +97,11 @@ def _module_routes(router: APIRouter, simulation: Simulation) -> None:
         """The running module: who it is and the state of everything in it."""
         return models.Module.model_validate(simulation.status())
 
+    @router.get("/module/energy")
+    async def energy(battery_mah: Annotated[float | None, Query(gt=0)] = None) -> models.Energy:
+        """The charge taken so far, and how long a battery lasts at that rate."""
+        return models.Energy.model_validate(simulation.energy(battery_mah))
+
     @router.post("/module/power")
     async def power(request: models.PowerRequest) -> models.Module:
         """Switch the module on or off, reset it, or cut its supply."""
@@ -102,6 +109,12 @@ def _module_routes(router: APIRouter, simulation: Simulation) -> None:
             await simulation.power(request.action)
         except ValueError as error:
             raise HTTPException(409, str(error)) from None
+        return models.Module.model_validate(simulation.status())
+
+    @router.post("/module/wake")
+    async def wake() -> models.Module:
+        """Pull the pin that wakes a sleeping chip."""
+        simulation.wake()
         return models.Module.model_validate(simulation.status())
 
     @router.post("/module/sim")

@@ -45,6 +45,13 @@ class DeviceRequest(_Request):
     psk_identity: str | None = None
 
 
+class FaultRequest(_Request):
+    """A fault of the list in docs/faults.md, with its parameters as text or numbers."""
+
+    name: str = Field(examples=["delay"])
+    parameters: dict[str, str | int | float] = Field(default={}, examples=[{"of": "urc", "seconds": "2s"}])
+
+
 class DownlinkRequest(_Request):
     """A command of the platform to its device.
 
@@ -87,6 +94,13 @@ class NetworkChanges(_Request):
     band: int | None = None
     apn: str | None = None
     zone_quarters: int | None = None
+    psm: bool | None = None
+    edrx: bool | None = None
+    active_time: float | None = Field(
+        default=None, description="granted T3324 in seconds; null: as asked for"
+    )
+    periodic_update: float | None = Field(default=None, description="granted T3412; null: as asked for")
+    keeps_downlinks: bool | None = None
 
 
 class Network(BaseModel):
@@ -109,6 +123,11 @@ class Network(BaseModel):
     band: int
     apn: str
     zone_quarters: int
+    psm: bool
+    edrx: bool
+    active_time: float | None
+    periodic_update: float | None
+    keeps_downlinks: bool
 
 
 class Emm(BaseModel):
@@ -149,8 +168,20 @@ class Module(BaseModel):
     power: str
     emm: Emm
     rrc: str
+    psm: str = Field(description="awake, listening (T3324 runs) or psm")
+    chip: str = Field(description="awake, light, falling, deep or waking")
     lwm2m: Lwm2m
     time: Time
+
+
+class Energy(BaseModel):
+    """Charge taken since the start: mAh in all and by state, and the days a battery lasts at that rate."""
+
+    seconds: float
+    mah: float
+    by_state: dict[str, float]
+    battery_mah: float
+    days: float | None
 
 
 class PlatformSummary(BaseModel):
@@ -210,6 +241,23 @@ class DownlinkRecord(BaseModel):
     reason: str | None = None
     task_id: int | None = None
     response_hex: str | None = None
+
+
+class FaultRecord(BaseModel):
+    """A fault that was begun and not ended by a request since; one-shot ones may be over."""
+
+    id: int
+    name: str
+    parameters: dict[str, str | int | float | list[str] | None]
+
+
+class FaultKind(BaseModel):
+    """A fault that can be had: what it does, its parameters, how `ctl fault` writes it."""
+
+    name: str
+    doc: str
+    usage: str
+    parameters: dict[str, str]
 
 
 class Problem(BaseModel):

@@ -117,6 +117,11 @@ class Client:
         return None if self._location is None else "/" + "/".join(self._location)
 
     @property
+    def updating(self) -> bool:
+        """An update, or what follows when it fails, is under way."""
+        return bool(self._tasks)
+
+    @property
     def tuning(self) -> Tuning:
         """The CoAP transmission parameters; may be changed at any time (coverage)."""
         return self._endpoint.tuning

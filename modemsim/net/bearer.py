@@ -45,6 +45,13 @@ class RadioLink(Protocol):
     def reachable(self) -> bool:
         """Attached, and the air carries something at this moment."""
 
+    @property
+    def asleep(self) -> bool:
+        """In PSM: nothing reaches the module."""
+
+    def until_paging(self) -> float:
+        """Seconds until an idle module listens to paging."""
+
     async def connect(self) -> None:
         """Return once connected."""
 
@@ -202,6 +209,9 @@ class Bearer:
         self.nat_timeout: Callable[[], float | None] = lambda: None
         """Seconds without traffic after which the network forgets the way back to a socket."""
         self._waiting: deque[Datagram] = deque()
+        self._kept: deque[Datagram] = deque()  # by the network, while the module is in PSM
+        self.keeps: Callable[[], bool] = lambda: False
+        self.on_uplink: Callable[[int], None] = lambda size: None
         self._tasks: dict[bool, asyncio.Task[None]] = {}  # by direction: downlink or not
 
     @property
@@ -254,6 +264,7 @@ class Bearer:
             task.cancel()
         self._tasks.clear()
         self._waiting.clear()
+        self._kept.clear()
         for socket_ in (*self._sockets, *self.streams):
             socket_.abort()
         self._sockets.clear()
@@ -267,6 +278,8 @@ class Bearer:
             self.lose(datagram, "no PDN connection")
         elif datagram.downlink and not self._radio.reachable:
             self.lose(datagram, "no coverage")
+        elif datagram.downlink and self._radio.asleep:
+            self._keep(datagram)
         elif self._radio.connected and not self._waiting:
             self._launch(datagram)
         elif len(self._waiting) >= WAITING_LIMIT:
@@ -276,6 +289,20 @@ class Bearer:
             if datagram.downlink not in self._tasks:
                 task = asyncio.get_running_loop().create_task(self._connect(datagram.downlink))
                 self._tasks[datagram.downlink] = task
+
+    def _keep(self, datagram: Datagram) -> None:
+        """A downlink for a module in PSM: the network keeps it for the next connection, or it is lost."""
+        if self.keeps() and len(self._kept) < WAITING_LIMIT:
+            self._kept.append(datagram)
+            self.note("kept", peer=_text(datagram.peer), size=len(datagram.data))
+        else:
+            self.lose(datagram, "the module is in PSM")
+
+    def awake(self) -> None:
+        """The signalling connection stands: what the network has kept comes now."""
+        kept, self._kept = self._kept, deque()
+        for datagram in kept:
+            self._launch(datagram)
 
     def retire(self, udp: UdpSocket) -> None:
         """Give the real socket of a closed one back once its last datagram is out."""
@@ -316,7 +343,7 @@ class Bearer:
     async def _connect(self, downlink: bool) -> None:
         try:
             if downlink:
-                await asyncio.sleep(self._timing.draw("paging"))
+                await asyncio.sleep(self._radio.until_paging() + self._timing.draw("paging"))
             await self._radio.connect()
         except ConnectionError as error:
             for datagram in self._taken():
@@ -341,6 +368,8 @@ class Bearer:
         latency = self._radio.latency()
         datagram.lost = self._radio.lost()
         lasting = datagram.socket.launch(datagram, latency)
+        if not datagram.downlink:
+            self.on_uplink(len(datagram.data))
         self._radio.activity(datagram.rai, downlink=datagram.downlink, lasting=lasting)
 
 

@@ -71,6 +71,7 @@ class Platform:
         self.auto_reply = self.style.auto_reply if isinstance(auto_reply, EllipsisType) else auto_reply
         self.down = False
         self.observes = True
+        self.observe_delay = self.style.observe_delay
         self.store = DeviceStore(strict=strict)
         self.store.on_remove = self._removed
         self._trace = trace
@@ -138,6 +139,14 @@ class Platform:
             task.cancel()
         self._registrar.suspend()
         self.emit("stopped")
+
+    def restart(self) -> None:
+        """Restart at once, as a server that crashed: every observation is forgotten, nothing else."""
+        for device in self.store:
+            session = self._registrar.session_of(device)
+            if session is not None:
+                session.forget_observation()
+        self.emit("restarted")
 
     # For the owner of the devices
 
@@ -313,7 +322,7 @@ class Platform:
         """Observe a device that has just registered."""
         self._upgrade_runs.registered(session.device)
         if self.observes:
-            session.after(self.style.observe_delay, lambda: self._observe(session))
+            session.after(self.observe_delay, lambda: self._observe(session))
 
     # Observation and uplinks
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class PortError(Exception):
@@ -47,6 +47,24 @@ class PortBase:
         self.receiver: Callable[[bytes], None] = _nobody
         self.on_host: Callable[[bool], None] = _nobody
         self.note: Callable[..., None] = _nobody
+
+
+@runtime_checkable
+class HasRate(Protocol):
+    """A port that knows the rate its host has chosen."""
+
+    def rate(self) -> int | None:
+        """The host's rate in baud; None when it is not known."""
+
+
+@runtime_checkable
+class HasLines(Protocol):
+    """A port with control lines."""
+
+    on_line: Callable[[str, Any], None]
+
+    def set_line(self, name: str, on: bool) -> None:
+        """Change a line towards the host."""
 
 
 def _nobody(*args: object, **fields: object) -> None:

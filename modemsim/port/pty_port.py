@@ -21,6 +21,9 @@ from modemsim.port.link import Link
 from modemsim.port.opens import OpenWatch
 
 READ_SIZE = 4096
+_RATES = {
+    getattr(termios, name): int(name[1:]) for name in dir(termios) if name[0] == "B" and name[1:].isdecimal()
+}
 
 
 class PtyPort(PortBase):
@@ -81,6 +84,12 @@ class PtyPort(PortBase):
             return 0
         except OSError:  # the host has just closed it
             return len(data)
+
+    def rate(self) -> int | None:
+        """The rate the host has set on its side; None for one that has no name."""
+        if self._master < 0:
+            return None
+        return _RATES.get(termios.tcgetattr(self._master)[5])
 
     def _open(self) -> None:
         loop = asyncio.get_running_loop()

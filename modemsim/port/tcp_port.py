@@ -69,8 +69,19 @@ class TcpPort(PortBase):
                 return False
             self._current.abort()
         self._current = connection
+        self.greeted()
         self.on_host(True)
         return True
+
+    def received(self, data: bytes) -> None:
+        """Bytes from the connected host."""
+        self.receiver(data)
+
+    def greeted(self) -> None:
+        """A host has been taken."""
+
+    def dismissed(self) -> None:
+        """It has gone."""
 
     def left(self, connection: _Connection) -> None:
         """A host has said that nothing more comes from it."""
@@ -81,6 +92,7 @@ class TcpPort(PortBase):
         """A host's connection has ended."""
         if connection is self._current:
             self._current = None
+            self.dismissed()
             if not connection.half_closed:
                 self.on_host(False)
 
@@ -107,7 +119,7 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the host."""
-        self._port.receiver(data)
+        self._port.received(data)
 
     def eof_received(self) -> bool:
         """The host sends nothing more; True keeps our direction open."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
-from modemsim.port.base import Port
+from modemsim.port.base import HasLines, HasRate, Port
+from modemsim.port.garble import garbled
 from modemsim.trace import Trace
 
 BITS_PER_CHARACTER = 10  # start bit, eight data bits, stop bit
@@ -99,8 +101,16 @@ class Uart:
         self.receiver: Callable[[bytes], None] = _nobody
         self.on_host: Callable[[bool], None] = _nobody
         self.host_present = False
+        self.host_rate: int | None = None
+        """The host's rate where it is known to differ: garbage both ways; None: as the module's."""
+        self.check_rate = False
+        """Whether the rate that the port's host has chosen counts, where the port knows it."""
+        self.autobaud = False
+        """Whether the module takes the rate of what it hears."""
+        self.on_dtr: Callable[[bool], None] = _nobody
         self._trace = trace
         self._powered = True
+        self._ringing: asyncio.TimerHandle | None = None
         self._sent_at = 0.0
         self._in = _Wire(self._character, self._received)
         self._out = _Wire(self._character, self._sent)
@@ -109,6 +119,8 @@ class Uart:
         port.receiver = self._from_host
         port.on_host = self._host
         port.note = self._note
+        if isinstance(port, HasLines):
+            port.on_line = self._line
 
     @property
     def powered(self) -> bool:
@@ -137,12 +149,34 @@ class Uart:
         """loop.time() at which the last byte sent so far will have left, or has left."""
         return self._out.idle_at() if self.pacing else self._sent_at
 
+    def ring(self, seconds: float) -> None:
+        """Pulse the RI line, where the port has one."""
+        port = self.port
+        if self._powered and isinstance(port, HasLines):
+            port.set_line("ri", True)
+            if self._ringing is not None:
+                self._ringing.cancel()
+            self._ringing = asyncio.get_running_loop().call_later(seconds, port.set_line, "ri", False)
+
+    def _line(self, name: str, value: Any) -> None:
+        if name == "dtr":
+            self.on_dtr(bool(value))
+
+    def _rate_of_host(self) -> int | None:
+        if self.host_rate is not None:
+            return self.host_rate
+        return self.port.rate() if self.check_rate and isinstance(self.port, HasRate) else None
+
     def _character(self) -> float:
         return BITS_PER_CHARACTER / self.baud
 
     def _from_host(self, data: bytes) -> None:
         if not self._powered:
             return
+        if (rate := self._rate_of_host()) is not None:
+            if self.autobaud:
+                self.baud = rate
+            data = garbled(data, rate, self.baud)
         if not self.pacing:
             self.receiver(data)
             return
@@ -158,6 +192,8 @@ class Uart:
         self.receiver(data)
 
     def _sent(self, data: bytes) -> None:
+        if (rate := self._rate_of_host()) is not None:
+            data = garbled(data, self.baud, rate)
         taken = self.port.write(data)
         if taken < len(data):
             self._unread.add(len(data) - taken)

@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from modemsim.profile.base import Table
+from modemsim.profile.power import EnergyTable, PsmTable, SleepTable
 from modemsim.profile.tables import (
     AccessTable,
     Boot,
@@ -30,7 +32,6 @@ from modemsim.profile.tables import (
     Serial,
     Setting,
     SocketsTable,
-    Table,
     Urc,
     UrcOutput,
 )
@@ -181,6 +182,9 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         "access": AccessTable,
         "cloud": CloudTable,
         "dtls": DtlsTable,
+        "psm": PsmTable,
+        "sleep": SleepTable,
+        "energy": EnergyTable,
         "firmware": FirmwareTable,
         "sockets": SocketsTable,
         "mqtt": MqttTable,

@@ -5,22 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from modemsim.profile.base import Provenance as Provenance
+from modemsim.profile.base import Table
+from modemsim.profile.power import EnergyTable, PsmTable, Seconds, SleepTable
 from modemsim.timing import Delay
 
-Provenance = Literal["manual", "log", "inferred"]
 SaveClass = Literal["ram", "sleep", "nvm", "reboot", "profile"]
 """Where a setting lives: RAM; kept over deep sleep; NVM; NVM, effective after a restart; NVM by AT&W."""
-
-
-class Table(BaseModel):
-    """A table of a profile: frozen, closed, with the source it was taken from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-    source: str = ""
-    provenance: Provenance | None = None
 
 
 class Identity(Table):
@@ -43,6 +36,8 @@ class Serial(Table):
     """The UART: factory rate in baud, buffer in bytes; without pacing bytes take no time."""
 
     baud: int
+    ri_pulse: Seconds = 0.12
+    """Length of the pulse on RI with which an unsolicited line is announced; 0: none."""
     receive_buffer: int = 3136
     pacing: bool = True
     rate: str = "+IPR.rate"
@@ -240,6 +235,8 @@ class DtlsTable(Table):
     is over too, the handshake has failed (RFC 6347 4.2.4.1)."""
     renew_after: _Seconds | None = None
     """A session whose last datagram to the platform is older is made anew before the next one."""
+    kept_asleep: bool = True
+    """Whether a session outlives deep sleep; else it is made anew before the next datagram."""
     resume: bool = False
     """Whether a new session offers to continue the last one; needs the backend openssl."""
     backend: Literal["auto", "mbedtls", "openssl"] = "auto"
@@ -368,6 +365,9 @@ class Profile(Table):
     access: AccessTable = AccessTable()
     cloud: CloudTable = CloudTable()
     dtls: DtlsTable = DtlsTable()
+    psm: PsmTable = PsmTable()
+    sleep: SleepTable | None = None
+    energy: EnergyTable | None = None
     firmware: FirmwareTable | None = None
     radio: RadioTable = RadioTable()
     urc_output: UrcOutput = UrcOutput()

@@ -2,8 +2,9 @@
 
 from modemsim.radio.emm import Emm
 from modemsim.radio.network import Network, Subscriber
+from modemsim.radio.psm import Psm, Saving
 from modemsim.radio.radio import DELAYS, Radio
 from modemsim.radio.rrc import RadioDown, Rrc
 from modemsim.radio.signal import Signal
 
-__all__ = ["DELAYS", "Emm", "Network", "Radio", "RadioDown", "Rrc", "Signal", "Subscriber"]
+__all__ = ["DELAYS", "Emm", "Network", "Psm", "Radio", "RadioDown", "Rrc", "Saving", "Signal", "Subscriber"]

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from modemsim.clock import Calendar
+from modemsim.radio.psm import Saving
 from modemsim.timing import Delay
 
 DEFAULT_START = datetime(2026, 1, 1, 0, 0, 0, tzinfo=UTC)
@@ -50,6 +51,8 @@ class Network:
     Units: `rsrp` dBm, `rsrq` and `sinr` dB, `loss` 0..1, `zone_quarters` quarters of an hour east of UTC.
     While `loss` or `latency` is not set, the coverage level (loss) and the profile's timing (latency) decide.
     `congested` turns attach attempts away for the time being; attached modules are not touched.
+    `psm` and `edrx` grant power saving; `active_time` and `periodic_update` (seconds) replace what a module
+    asks for. `keeps_downlinks`: what comes for a module in PSM waits for it instead of being lost.
     `nat_timeout`: seconds without traffic after which the way back to a module is forgotten (None: never).
     """
 
@@ -68,6 +71,11 @@ class Network:
         self.band = 5
         self.apn = "ctnb"
         self.zone_quarters = 32
+        self.psm = True
+        self.edrx = True
+        self.active_time: float | None = None
+        self.periodic_update: float | None = None
+        self.keeps_downlinks = False
         self._loss: float | None = None
         self._calendar = Calendar(start)
         self._subscribers: dict[str, Subscriber] = {}
@@ -122,6 +130,16 @@ class Network:
         """Welcome `imsi` again from its next attach on."""
         self._subscribers.pop(imsi, None)
 
+    def grant(self, wish: Saving) -> Saving:
+        """What the network makes of the timers a module asks for (3GPP TS 24.301 5.3.11, 5.3.12)."""
+        psm = self.psm and wish.active is not None
+        return Saving(
+            active=(self.active_time if self.active_time is not None else wish.active) if psm else None,
+            periodic=self.periodic_update or (wish.periodic if psm else None),
+            cycle=wish.cycle if self.edrx else None,
+            window=wish.window if self.edrx else None,
+        )
+
     def now_utc(self) -> datetime:
         """Network time, as NITZ gives it."""
         return self._calendar.now_utc()
@@ -170,6 +188,14 @@ def _share(value: Any) -> float | None:
     return float(value)
 
 
+def _seconds(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise ValueError(f"{value!r} is not a number of seconds")
+    return float(value)
+
+
 def _idle_time(value: Any) -> float | None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value <= 0):
         raise ValueError(f"{value!r} is not a number of seconds above zero")
@@ -207,4 +233,9 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "band": _between(1, 88),
     "apn": _text(r"[A-Za-z0-9.\-]{0,100}", "an access point name"),
     "zone_quarters": _between(-48, 56),
+    "psm": _flag,
+    "edrx": _flag,
+    "active_time": _seconds,
+    "periodic_update": _seconds,
+    "keeps_downlinks": _flag,
 }

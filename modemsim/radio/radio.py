@@ -10,8 +10,9 @@ from ipaddress import IPv4Address
 
 from modemsim.radio.emm import TRANSITIONS, Emm, EmmEvent
 from modemsim.radio.network import Network
-from modemsim.radio.rrc import RadioDown, Rrc, RrcConnection
-from modemsim.radio.signal import Signal, rsrp_index, rsrq_index, rssi_index
+from modemsim.radio.psm import PowerSaving, Saving
+from modemsim.radio.rrc import RAI_NO_MORE_DATA, RadioDown, Rrc, RrcConnection
+from modemsim.radio.signal import Signal, measured
 from modemsim.timing import Timing
 from modemsim.trace import Trace
 
@@ -42,9 +43,10 @@ POOL_SIZE = 1 << 22
 class Radio:
     """EMM, RRC and PDN of one module; every change is published and traced.
 
-    Published: `emm` (stat, tac, ci, act, reject: EMM cause of a refusal), `rrc` (mode 0 or 1), `pdn` (ip or
-    None) and `nitz` (utc, zone_quarters). tac, ci and act are None unless registered. Coverage that is lost
-    and comes back keeps the PDN connection and its address (3GPP TS 24.301 5.2.3.2.5).
+    Published: `emm` (stat, tac, ci, act, reject: EMM cause of a refusal, saving: timers), `emm.timers`
+    (the same, when only the timers changed), `rrc` (mode 0 or 1), `psm` (asleep), `pdn` (ip or None) and
+    `nitz` (utc, zone_quarters). tac, ci and act are None unless registered. Coverage that is lost and comes
+    back keeps the PDN connection and its address (3GPP TS 24.301 5.2.3.2.5).
     """
 
     def __init__(
@@ -72,12 +74,16 @@ class Radio:
         self._rrc = RrcConnection(
             timing, lambda: self._by_level("rrc_setup"), lambda: self.reachable, self._rrc_changed
         )
+        self.saving = PowerSaving(lambda asleep: publish("psm", asleep=asleep), self._update_due)
+        self._updating: asyncio.Task[None] | None = None
         self._step: asyncio.TimerHandle | None = None
         self._nitz: asyncio.TimerHandle | None = None
         self._leave_network: Callable[[], None] = lambda: None
         self._outage = False
         self._life = 0
         self._reported: tuple[int, int | None, int | None, int | None] = (0, None, None, None)
+        self._reported_saving = Saving()
+        self.until_paging = self.saving.until_paging
         self._waiters: list[asyncio.Future[None]] = []
 
     @property
@@ -99,6 +105,16 @@ class Radio:
     def attached(self) -> bool:
         """Registered in the network, at home or roaming."""
         return self.emm.registered
+
+    @property
+    def off(self) -> bool:
+        """Not on the air at all."""
+        return self.emm is Emm.OFF
+
+    @property
+    def asleep(self) -> bool:
+        """In PSM: nothing reaches the module before it wakes by itself."""
+        return self.saving.asleep
 
     @property
     def reachable(self) -> bool:
@@ -133,6 +149,7 @@ class Radio:
         self._rrc.cut("the power was cut")
         self.ip = None
         self.emm = TRANSITIONS[self.emm, EmmEvent.SWITCH_OFF]
+        self.saving.gone()
         self._reported = (self.emm.stat, None, None, None)
         self._gone()
         self._wake()
@@ -162,7 +179,28 @@ class Radio:
         """Return once the RRC connection stands; raises RadioDown when not attached or coverage is lost."""
         if not self.attached:
             raise RadioDown(f"not attached: the module is {self.emm.label}")
+        if self.asleep:
+            self.saving.wanted()
+            if self._outage:
+                self._outage_began()
         await self._rrc.wait()
+
+    def wish(self, saving: Saving) -> None:
+        """Ask the network for these timers: with the attach, or by an update when attached already."""
+        changed, self.saving.wish = saving != self.saving.wish, saving
+        if changed and self.attached:
+            self._update_due()
+
+    def release_early(self, after: float | None) -> None:
+        """Ask for the release after so many seconds without data (None: do not ask)."""
+        if after != self._rrc.early:
+            self._rrc.early = after
+            self._rrc.activity()
+
+    def renumber(self) -> None:
+        """Get another address on the bearer that stands."""
+        self._new_address()
+        self._pdn_changed()
 
     def activity(self, rai: int = 0, *, downlink: bool = False, lasting: float = 0.0) -> None:
         """Data goes either way for `lasting` seconds: restarts the inactivity timer behind it.
@@ -184,27 +222,8 @@ class Radio:
 
     def signal(self) -> Signal:
         """The figures of this instant for CSQ, CESQ and cell reports."""
-        cell = self.network
-        if not self.emm.camped or cell.outage:
-            return Signal()
-        rssi = cell.rsrp - cell.rsrq + self._width
-        return Signal(
-            rssi_index=rssi_index(rssi),
-            ber=0,
-            rsrp_index=rsrp_index(cell.rsrp),
-            rsrq_index=rsrq_index(cell.rsrq),
-            rsrp=cell.rsrp,
-            rsrq=cell.rsrq,
-            rssi=rssi,
-            sinr=cell.sinr,
-            tx_power=cell.tx_power,
-            ce_level=cell.coverage_level,
-            earfcn=cell.earfcn,
-            pci=cell.pci,
-            band=cell.band,
-            tac=cell.tac,
-            cell_id=cell.cell_id,
-        )
+        listening = self.emm.camped and not self.network.outage
+        return measured(self.network, self._width) if listening else Signal()
 
     def _search(self) -> None:
         if self.network.outage:
@@ -241,15 +260,19 @@ class Radio:
 
     def _accepted(self, event: EmmEvent) -> None:
         self._rrc.activity()
+        self.saving.granted = self.network.grant(self.saving.wish)
         fresh = self.ip is None
         if fresh:
-            self.ip = str(IPv4Address(POOL_BASE + self._timing.stream("ip").randrange(1, POOL_SIZE - 1)))
+            self._new_address()
         life = self._life
         self._enter(event)
         if fresh and life == self._life:
             self._pdn_changed()
             loop = asyncio.get_running_loop()
             self._nitz = loop.call_later(self._timing.draw("nitz"), self._tell_time)
+
+    def _new_address(self) -> None:
+        self.ip = str(IPv4Address(POOL_BASE + self._timing.stream("ip").randrange(1, POOL_SIZE - 1)))
 
     def _refused(self, event: EmmEvent, cause: int | None = None) -> None:
         self._rrc.release()
@@ -285,7 +308,22 @@ class Radio:
             self._later(self._timing.draw("search_retry"), self._search)
         self._report()
 
+    def _update_due(self) -> None:
+        """T3412 has run out, or new timers are wanted: a tracking area update."""
+        if self._updating is None or self._updating.done():
+            self._updating = asyncio.get_running_loop().create_task(self._update())
+
+    async def _update(self) -> None:
+        with contextlib.suppress(RadioDown):
+            await self.connect()
+            self.saving.granted = self.network.grant(self.saving.wish)
+            self._trace.emit("air", "tau", active=self.saving.granted.active)
+            self._report()
+            self._rrc.activity(rai=RAI_NO_MORE_DATA)
+
     def _outage_began(self) -> None:
+        if self.asleep:
+            return  # noticed at the next sign of life
         if self.attached:
             self._later(self._timing.draw("out_of_coverage"), self._coverage_lost)
         elif self.emm is Emm.ATTACHING:
@@ -300,6 +338,8 @@ class Radio:
 
     def _enter(self, event: EmmEvent, cause: int | None = None) -> None:
         self.emm = TRANSITIONS[self.emm, event]
+        if not self.attached:
+            self.saving.gone()
         self._trace.emit("air", "emm", state=self.emm.label, stat=self.emm.stat, cause=cause)
         self._report(cause)
         self._wake()
@@ -308,15 +348,20 @@ class Radio:
         tac, ci = (self.network.tac, self.network.cell_id) if self.attached else (None, None)
         if self.emm is Emm.DENIED and cause is None:
             cause = self._reported[3]
-        report = (self.emm.stat, tac, ci, cause)
-        if report == self._reported:
+        report, saving = (self.emm.stat, tac, ci, cause), self.saving.granted
+        if report == self._reported and saving == self._reported_saving:
             return
-        self._reported = report
+        event = "emm.timers" if report == self._reported else "emm"
+        self._reported, self._reported_saving = report, saving
         act = self.act if self.attached else None
-        self._publish("emm", stat=self.emm.stat, tac=tac, ci=ci, act=act, reject=cause)
+        self._publish(event, stat=self.emm.stat, tac=tac, ci=ci, act=act, reject=cause, saving=self.saving)
 
     def _rrc_changed(self, state: Rrc) -> None:
         self._trace.emit("air", "rrc", state=state.name.lower())
+        if state is Rrc.CONNECTED:
+            self.saving.connected()
+        elif self.attached:
+            self.saving.released()
         self._publish("rrc", mode=state.value)
 
     def _pdn_changed(self) -> None:

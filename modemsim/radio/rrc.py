@@ -57,6 +57,8 @@ class RrcConnection:
         self._setup: asyncio.TimerHandle | None = None
         self._release: asyncio.TimerHandle | None = None
         self._rai = 0
+        self.early: float | None = None
+        """Seconds without data after which the module asks for the release; None: it does not."""
 
     async def wait(self) -> None:
         """Return once connected, setting the connection up if need be; raises RadioDown if that fails."""
@@ -97,6 +99,8 @@ class RrcConnection:
             self._rai = RAI_NO_MORE_DATA
         soon = self._rai == RAI_NO_MORE_DATA
         delay = self._timing.draw("rai_release" if soon else "inactivity")
+        if self.early is not None and not soon:
+            delay = min(delay, self.early + self._timing.draw("rai_release"))
         self.keep()
         self._release = asyncio.get_running_loop().call_later(lasting + delay, self.release)
 

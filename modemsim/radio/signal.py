@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from modemsim.radio.network import Network
+
 NOT_KNOWN = 99
 NOT_KNOWN_EXTENDED = 255
 
@@ -43,3 +45,25 @@ def rsrp_index(rsrp: float) -> int:
 def rsrq_index(rsrq: float) -> int:
     """<rsrq> of AT+CESQ, 0 (below -19.5 dB) to 34 (-3 dB or more) (3GPP TS 27.007 8.69)."""
     return max(0, min(34, math.floor(rsrq * 2) + 40))
+
+
+def measured(cell: Network, width: int) -> Signal:
+    """The figures a module measures of the cell it is on; `width` in dB is that of its resource blocks."""
+    rssi = cell.rsrp - cell.rsrq + width
+    return Signal(
+        rssi_index=rssi_index(rssi),
+        ber=0,
+        rsrp_index=rsrp_index(cell.rsrp),
+        rsrq_index=rsrq_index(cell.rsrq),
+        rsrp=cell.rsrp,
+        rsrq=cell.rsrq,
+        rssi=rssi,
+        sinr=cell.sinr,
+        tx_power=cell.tx_power,
+        ce_level=cell.coverage_level,
+        earfcn=cell.earfcn,
+        pci=cell.pci,
+        band=cell.band,
+        tac=cell.tac,
+        cell_id=cell.cell_id,
+    )

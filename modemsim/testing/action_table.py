@@ -54,6 +54,8 @@ class Action:
     parameters: tuple[Parameter, ...]
     run: Callable[..., Awaitable[None]]
     simulation_only: bool
+    rest: bool = False
+    """Its one parameter is all that follows, blanks and quotes included."""
 
     @property
     def usage(self) -> str:
@@ -93,6 +95,9 @@ ACTIONS: list[Action] = []
 def find(text: str) -> Call:
     """The action a `*` line names; raises ValueError with what could have been meant."""
     words = text.split()
+    for entry in ACTIONS:
+        if entry.rest and words[: len(entry.words)] == list(entry.words):
+            return Call(entry, (entry.parameters[0].read(text.partition(" ")[2]),))
     same = [entry for entry in ACTIONS if words[: len(entry.words)] == list(entry.words)]
     for entry in same:
         try:
@@ -106,11 +111,13 @@ def find(text: str) -> Call:
     raise ValueError(f"there is no action {text!r}; there are {', '.join(known)}")
 
 
-def action(words: str, *parameters: Parameter, simulation_only: bool = True) -> Callable[..., Any]:
+def action(
+    words: str, *parameters: Parameter, simulation_only: bool = True, rest: bool = False
+) -> Callable[..., Any]:
     """Declare a coroutine function as an action."""
 
     def declare(function: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-        ACTIONS.append(Action(tuple(words.split()), parameters, function, simulation_only))
+        ACTIONS.append(Action(tuple(words.split()), parameters, function, simulation_only, rest))
         return function
 
     return declare

@@ -72,6 +72,8 @@ STATES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "registered": ("lwm2m.state", ("registered", "observed")),
     "observed": ("lwm2m.state", ("observed",)),
     "idle": ("rrc", ("idle",)),
+    "psm": ("psm", ("psm",)),
+    "asleep": ("chip", ("deep",)),
 }
 """What `* wait STATE` waits for: a key of the status and the values that mean the state."""
 
@@ -90,7 +92,7 @@ async def wait(stage: Stage | None, limit: float | None, seconds: float) -> None
 
 @_action("wait", _words(*STATES))
 async def wait_for(stage: Stage, limit: float | None, state: str) -> None:
-    """Wait until the module is attached, registered, observed, or its signalling connection is idle."""
+    """Wait until the module is attached, registered, observed, idle (RRC), in PSM or in deep sleep."""
     key, values = STATES[state]
 
     def current() -> str:

@@ -11,6 +11,7 @@ from modemsim.radio.emm import Emm
 from modemsim.radio.network import Network
 from modemsim.radio.radio import Radio
 from modemsim.timing import Timing
+from modemsim.ue.saving import edrx_fields, granted_fields
 from modemsim.ue.settings import Settings
 
 OPERATORS: Mapping[str, tuple[str, str]] = {
@@ -83,6 +84,7 @@ class Access:
                 "ci": self._network.cell_id if known else None,
                 "act": self._radio.act if known else None,
                 "reject": self._radio.reject,
+                "saving": self._radio.saving,
             }
         )
 
@@ -188,4 +190,6 @@ def registration_fields(values: Mapping[str, Any]) -> dict[str, Any]:
         "known": tac is not None,
         "cause_type": None if reject is None else 0,
         "cause": reject,
+        **granted_fields(values["saving"].granted),
+        **edrx_fields(values["saving"].wish, values["saving"].granted),
     }

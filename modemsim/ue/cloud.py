@@ -159,6 +159,11 @@ class CloudSession:
         return self.state in _LIVE
 
     @property
+    def observed(self) -> bool:
+        """The platform observes the module's data, so that uplinks can be sent."""
+        return self.state is Cloud.OBSERVED
+
+    @property
     def closing(self) -> bool:
         """A deregistration is on its way."""
         return self.state is Cloud.DEREGISTERING
@@ -182,6 +187,12 @@ class CloudSession:
     def report_pending(self) -> bool:
         """A confirmable uplink waits for its acknowledgement."""
         return self._awaited is not None
+
+    @property
+    def busy(self) -> bool:
+        """An exchange with the platform is under way."""
+        updating = self.client is not None and self.client.updating
+        return updating or self.registering or self.closing or self.report_pending
 
     def open(
         self,

@@ -24,6 +24,7 @@ from modemsim.trace import Trace
 from modemsim.ue.access import Access, registration_fields
 from modemsim.ue.cloud import CloudSession
 from modemsim.ue.downlinks import Delivery, Downlinks
+from modemsim.ue.energy import Meter
 from modemsim.ue.enrolment import Enrolment
 from modemsim.ue.firmware import Firmware
 from modemsim.ue.hosted_session import HostedSession
@@ -36,9 +37,11 @@ from modemsim.ue.nvm import Nvm
 from modemsim.ue.pdp import PdpContexts
 from modemsim.ue.power import Power, PowerEvent, boot_noise, next_state
 from modemsim.ue.raw_coap import RawCoap
+from modemsim.ue.saving import early_release, setting_keys, wished
 from modemsim.ue.security import Protection
 from modemsim.ue.service import Service
 from modemsim.ue.settings import Settings
+from modemsim.ue.sleep import Sleeper
 from modemsim.ue.statistics import AirTime
 from modemsim.ue.terminal import Terminal
 from modemsim.ue.uplinks import Uplinks
@@ -65,6 +68,7 @@ class SerialLine(Protocol):
 
     receiver: Callable[[bytes], None]
     baud: int
+    autobaud: bool
     powered: bool
 
     def send(self, data: bytes) -> None:
@@ -118,6 +122,7 @@ class Ue:
         )
         self.access = Access(self.radio, network, self.settings, self.timing, self.spawn, profile.access)
         self.bearer = Bearer(self.radio, routes, self.timing, trace)
+        self.bearer.keeps = lambda: network.keeps_downlinks
         self.bearer.nat_timeout = lambda: network.nat_timeout
         self.raw_coap = RawCoap(self.bearer, self.publish)
         self.pdp = PdpContexts(self.radio, self.settings, self.timing, self.publish)
@@ -159,7 +164,6 @@ class Ue:
         self.air_time = AirTime()
         self.urc_gate = UrcGate(profile.urc_output, self.settings, self._print_urc, trace)
         self.urcs = UrcSources(profile.urcs, self.settings, self.urc_gate.send, profile.words, self.in_force)
-        self.settings.on_change = self.urc_gate.changed
         self.ready = 0
         self.state = Power.OFF
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -167,6 +171,10 @@ class Ue:
         self._boot_lifetime: int | None = None
         self._boot_cause = PowerEvent.SWITCH_ON.value
         self._early = bytearray()
+        self.sleeper = Sleeper(self, profile.sleep)
+        self.energy = Meter(self, profile.energy)
+        self.bearer.on_uplink = self.energy.sent
+        self.settings.on_change = self._setting_changed
         self._autobaud = False
         self._rssi_index: int | None = None
         network.listen(self._network_changed)
@@ -180,9 +188,21 @@ class Ue:
             values = prepare(values)
         self.trace.emit("ue", event, **values)
         self.urcs.happened(event, values)
+        self.sleeper.reconsider()
+        self.energy.changed()
 
     def _on_emm(self, values: dict[str, Any]) -> dict[str, Any]:
         return registration_fields(values)
+
+    def _on_emm_timers(self, values: dict[str, Any]) -> dict[str, Any]:
+        return registration_fields(values)
+
+    def _setting_changed(self, key: str, value: Any) -> None:
+        self.urc_gate.changed(key, value)
+        if key in setting_keys(self.profile.psm):
+            self.radio.wish(wished(self.profile.psm, self.settings))
+            self.radio.release_early(early_release(self.profile.psm, self.settings))
+        self.sleeper.reconsider()
 
     def _on_pdn(self, values: dict[str, Any]) -> dict[str, Any]:
         ip = values["ip"]
@@ -201,6 +221,8 @@ class Ue:
 
     def _on_rrc(self, values: dict[str, Any]) -> dict[str, Any]:
         self.air_time.connected(bool(values["mode"]))
+        if values["mode"]:
+            self.bearer.awake()
         return values
 
     def _on_pdp(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -236,7 +258,7 @@ class Ue:
             self.trace.emit("at", "urc", line=line)
         elif self._autobaud and not self.terminal.heard:
             self.trace.emit("at", "no_rate", lost=line)
-        else:
+        elif not self.sleeper.hold(line, in_command):
             self.terminal.urc(line, in_command=in_command)
 
     def _readable_imsi(self) -> str | None:
@@ -349,6 +371,11 @@ class Ue:
         self.power("reset", cause="platform")
 
     @property
+    def busy(self) -> bool:
+        """Something is under way that keeps the chip awake."""
+        return bool(self._tasks or self.bearer.streams) or self.terminal.busy or self.cloud.busy
+
+    @property
     def uplinks_waiting(self) -> int:
         """Uplinks that wait for the signalling connection."""
         return self.bearer.waiting
@@ -375,6 +402,7 @@ class Ue:
             self._stop_tasks()
             self._boot_task = asyncio.get_running_loop().create_task(self._switch_off())
             return
+        self.energy.changed()
         self._halt()
         if following is Power.BOOTING:
             self._power_up()
@@ -382,6 +410,7 @@ class Ue:
 
     def _halt(self) -> None:
         """Everything stops where it is, as when the supply is gone."""
+        self.sleeper.stop()
         self.cloud.drop()
         self.hosted.drop()
         self._stop_tasks()
@@ -417,10 +446,12 @@ class Ue:
     def _power_up(self) -> None:
         """What is so from the first instant: stored settings, the serial line, a calendar at its epoch."""
         self.settings.restart()
+        self.radio.saving.wish = wished(self.profile.psm, self.settings)
+        self.radio.release_early(early_release(self.profile.psm, self.settings))
         self.enrolment.restart()
         self._boot_lifetime = self.settings.get(self.profile.cloud.lifetime or "")
         self.apply_rate()
-        self._autobaud = self.settings.get("+IPR.rate") == 0
+        self._autobaud = self.serial.autobaud = self.settings.get("+IPR.rate") == 0
         self.calendar = Calendar(EPOCH, EPOCH_ZONE)
         self.pdp.restart()
         self.usim.power_up()
@@ -438,6 +469,7 @@ class Ue:
         await self._steps(self.profile.boot.sequence)
         self.state = next_state(self.state, PowerEvent.BOOTED) or self.state
         self.trace.emit("power", "booted")
+        self.energy.changed()
 
     async def _steps(self, steps: Iterable[BootStep]) -> None:
         for step in (step for step in steps if self.in_force(step.quirk)):
@@ -463,6 +495,7 @@ class Ue:
             return
         if step.action == "at_ready":
             self.terminal.start()
+            self.sleeper.started()
             self.serial.receiver(bytes(self._early))
         if step.noise:
             self.serial.send(boot_noise(self.timing.stream("boot_noise"), step.noise))

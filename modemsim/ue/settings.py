@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from modemsim.profile import Setting
@@ -76,9 +76,9 @@ class Settings:
         self._stored.clear()
         self._nvm.store(SECTION, self._stored)
 
-    def restart(self, *, from_deep_sleep: bool = False) -> None:
-        """Values after a start: stored ones, else factory; deep sleep also keeps class "sleep"."""
+    def restart(self, *, from_deep_sleep: bool = False, keep: Collection[str] = ()) -> None:
+        """Values after a start: stored ones, else factory; deep sleep keeps class "sleep" and `keep`."""
         for key, setting in self._declared.items():
-            if from_deep_sleep and setting.save == "sleep":
+            if from_deep_sleep and (setting.save == "sleep" or key in keep):
                 continue
             self._values[key] = self._stored.get(key, setting.default)

@@ -16,11 +16,10 @@ from modemsim.at.result import ABORTED, BUSY, ErrorTable, Final
 from modemsim.at.urc import LineState, NotBefore, UrcQueue, frame
 from modemsim.timing import Timing
 from modemsim.trace import Trace
+from modemsim.ue.line_faults import LineFaults
 from modemsim.ue.online import Session, pass_through
-from modemsim.ue.terminal_parts import Parts, Uart
+from modemsim.ue.terminal_parts import COMMAND_DELAY, Parts, Uart, check_delays, settle, sleep_until
 
-COMMAND_DELAY = "command"
-"""Timing drawn before the answer to a line that is no known command (a bare AT, an unknown name)."""
 _LF = b"\n"
 _ROUNDING = 1e-6
 """Seconds by which the serial line's own timer for the last byte may be later than the sum of its bytes."""
@@ -46,15 +45,14 @@ class Terminal:
         trace: Trace,
         receive_buffer: int = 3136,
     ) -> None:
-        self._parts = Parts(uart, catalogue, errors, dialect, settings, ue, timing, trace, receive_buffer)
+        self.faults = LineFaults(uart)
+        self._parts = Parts(
+            uart, catalogue, errors, dialect, settings, ue, timing, trace, receive_buffer, self.faults
+        )
         self._port: _PoweredPort | None = None
         self.on_urc_sent: Callable[[], None] = lambda: None
         """Called when no URC waits any more."""
-        names = {COMMAND_DELAY} | {command.delay for command in catalogue}
-        names |= {c.data_mode.timeout for c in catalogue if c.data_mode and c.data_mode.timeout}
-        missing = sorted(name for name in names if name not in timing)
-        if missing:
-            raise ValueError(f"no timing is called {', '.join(missing)}")
+        check_delays(catalogue, timing)
 
     @property
     def running(self) -> bool:
@@ -77,6 +75,7 @@ class Terminal:
         if self._port is not None:
             self._port.close()
             self._port = None
+            self.faults.stop()
 
     def urc(self, line: str, *, in_command: bool = False) -> None:
         """Queue a URC, written with a space after the colon; lost while the port is off.
@@ -86,6 +85,17 @@ class Terminal:
         """
         if self._port is not None:
             self._port.urc(line, in_command)
+
+    @property
+    def busy(self) -> bool:
+        """A command runs or URCs wait."""
+        return self._port is not None and self._port.busy
+
+    async def flushed(self) -> None:
+        """Until every URC that waits only for idle line has left the module."""
+        if self._port is not None:
+            await self._port.let_urcs_out()
+        await self.drained()
 
     def go_online(self, session: Session) -> None:
         """Enter transparent mode behind the running command; its last line was CONNECT."""
@@ -103,8 +113,8 @@ class Terminal:
 
     async def drained(self) -> None:
         """Until the last byte sent has left the module."""
-        while (idle_at := self._parts.uart.idle_at()) > asyncio.get_running_loop().time():
-            await _sleep_until(idle_at)
+        while (idle_at := self.faults.idle_at()) > asyncio.get_running_loop().time():
+            await sleep_until(idle_at)
 
 
 class _PoweredPort:
@@ -115,7 +125,7 @@ class _PoweredPort:
     def __init__(self, parts: Parts, urcs_sent: Callable[[], None]) -> None:
         self._parts = parts
         self._urcs_sent = urcs_sent
-        self._uart = parts.uart
+        self._faults = parts.faults
         self._dialect = parts.dialect
         self._loop = asyncio.get_running_loop()
         self._pending = bytearray()
@@ -142,11 +152,16 @@ class _PoweredPort:
         if self._urc_timer is not None:
             self._urc_timer.cancel()
 
+    @property
+    def busy(self) -> bool:
+        """A command runs or URCs wait."""
+        return self._running or self.session is not None or len(self._urcs) > 0
+
     # -- from the host --
 
     def receive(self, data: bytes) -> None:
         """Bytes from the host."""
-        if self._closed or not data:
+        if self._closed or not data or self._faults.frozen:
             return
         if self._running and not self._data_mode:
             data = self._while_busy(data)
@@ -194,7 +209,7 @@ class _PoweredPort:
         """Until bytes have come (True) or the deadline has passed (False)."""
         came: asyncio.Future[bool] = self._loop.create_future()
         self._input_came = came
-        timer = None if deadline is None else self._loop.call_at(deadline, _settle, came)
+        timer = None if deadline is None else self._loop.call_at(deadline, settle, came)
         try:
             return await came
         finally:
@@ -211,6 +226,7 @@ class _PoweredPort:
             self._send_echo()
             self._typing_since = self._loop.time() if self._framer.typing else None
             if line is not None:
+                self._faults.heard_line()
                 await self._carry_out(line)
                 if self.session is not None:
                     await self._online(self.session)
@@ -241,12 +257,12 @@ class _PoweredPort:
 
     def _wake(self) -> None:
         if self._input_came is not None:
-            _settle(self._input_came)
+            settle(self._input_came)
 
     async def _between_lines(self) -> None:
         """URCs get their turn before a whole line that waits already; so does the rest of the loop."""
         if len(self._urcs) and setting(self._parts.settings, "S3") in self._pending:
-            await self._let_urcs_out()
+            await self.let_urcs_out()
         await asyncio.sleep(0)
 
     async def _carry_out(self, line: Frame) -> None:
@@ -260,8 +276,12 @@ class _PoweredPort:
                 await self._interpreter.refuse(line.fault)
                 return
             if self._dialect.echo == "line" and setting(self._parts.settings, "E"):
-                self._out(to_bytes(line.text))
-            await self._interpreter.run(line.text)
+                self._out(to_bytes(line.text), "echo")
+            if (answer := self._faults.answer(line.text)) is None:
+                await self._interpreter.run(line.text)
+            elif answer.lines is not None:
+                await self.pause(None, Form.EXECUTE)
+                await self.send(b"".join(map(frame, answer.lines)))
         except asyncio.CancelledError:
             if not self._aborting or self._closed:
                 raise
@@ -277,14 +297,16 @@ class _PoweredPort:
     async def send(self, data: bytes) -> None:
         """A response; URCs that may stand before it come first."""
         if len(self._urcs):
-            await self._let_urcs_out()
+            await self.let_urcs_out()
         while (start := self._urcs.response_not_before(now := self._loop.time())) > now:
-            await _sleep_until(start)
+            await sleep_until(start)
         self._put(data)
 
     async def pause(self, command: Command | None, form: Form) -> None:
         """The response delay, in the module's timing."""
         seconds = self._parts.timing.draw(COMMAND_DELAY if command is None else command.delay)
+        if self._faults.slowest and command is not None:
+            seconds = command.max_response
         if seconds > 0:
             await asyncio.sleep(seconds)
 
@@ -312,7 +334,7 @@ class _PoweredPort:
     async def drained(self) -> None:
         """Until the last byte sent has left the module."""
         while self._idle_since + _ROUNDING > self._loop.time():
-            await _sleep_until(self._idle_since + _ROUNDING)
+            await sleep_until(self._idle_since + _ROUNDING)
 
     def note(self, event: str, **fields: Any) -> None:
         """Put something on record."""
@@ -326,15 +348,15 @@ class _PoweredPort:
             if line:
                 self.note("tx", line=line)
 
-    def _out(self, data: bytes) -> None:
+    def _out(self, data: bytes, kind: str = "reply") -> None:
         if not self._closed:
-            self._uart.send(data)
-            self._idle_since = max(self._uart.idle_at(), self._loop.time())
+            self._faults.send(kind, data)
+            self._idle_since = max(self._faults.idle_at(), self._loop.time())
 
     def _send_echo(self) -> None:
         echo = self._framer.echo
         if echo:
-            self._out(bytes(echo))
+            self._out(bytes(echo), "echo")
             echo.clear()
 
     # -- URCs --
@@ -372,23 +394,14 @@ class _PoweredPort:
         while (decision := self._urcs.decide(self._state())) is not None:
             if isinstance(decision, NotBefore):
                 return decision.instant
-            self._out(frame(decision.line))
+            self._out(frame(decision.line), "urc")
             self._urcs.sent(self._idle_since)
             self.note("urc", line=decision.line)
             if not len(self._urcs):
                 self._loop.call_soon(self._urcs_sent)
         return None
 
-    async def _let_urcs_out(self) -> None:
+    async def let_urcs_out(self) -> None:
         """Let every URC go that only waits for idle line."""
         while not self._closed and (start := self._send_urcs()) is not None:
-            await _sleep_until(start)
-
-
-async def _sleep_until(instant: float) -> None:
-    await asyncio.sleep(instant - asyncio.get_running_loop().time())
-
-
-def _settle(future: asyncio.Future[bool]) -> None:
-    if not future.done():
-        future.set_result(False)
+            await sleep_until(start)

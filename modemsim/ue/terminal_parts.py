@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,6 +12,10 @@ from modemsim.at.dialect import Dialect, Settings
 from modemsim.at.result import ErrorTable
 from modemsim.timing import Timing
 from modemsim.trace import Trace
+from modemsim.ue.line_faults import LineFaults
+
+COMMAND_DELAY = "command"
+"""Timing drawn before the answer to a line that is no known command (a bare AT, an unknown name)."""
 
 
 class Uart(Protocol):
@@ -39,3 +44,24 @@ class Parts:
     timing: Timing
     trace: Trace
     receive_buffer: int
+    faults: LineFaults
+
+
+async def sleep_until(instant: float) -> None:
+    """Wait for an instant of the loop."""
+    await asyncio.sleep(instant - asyncio.get_running_loop().time())
+
+
+def settle(future: asyncio.Future[bool]) -> None:
+    """Tell who waits that nothing came in time."""
+    if not future.done():
+        future.set_result(False)
+
+
+def check_delays(catalogue: Catalogue, timing: Timing) -> None:
+    """Raise ValueError for a delay that a command names and `timing` does not have."""
+    names = {COMMAND_DELAY} | {command.delay for command in catalogue}
+    names |= {c.data_mode.timeout for c in catalogue if c.data_mode and c.data_mode.timeout}
+    missing = sorted(name for name in names if name not in timing)
+    if missing:
+        raise ValueError(f"no timing is called {', '.join(missing)}")

@@ -69,7 +69,7 @@ def transcript(tmp_path: Path) -> Path:
         (["bc260y", "--tcp", ":7000"], "--tcp :7000: write HOST:PORT, for example 127.0.0.1:7000"),
         (["bc260y", "--tcp", "1.2.3.4:70000"], "--tcp 1.2.3.4:70000: write HOST:PORT"),
         (["bc260y", "--tcp", "::1:7000"], "--tcp ::1:7000: put an IPv6 address in brackets"),
-        (["bc260y", "--tcp", "7000", "--stdio"], "--link, --tcp and --stdio exclude each other"),
+        (["bc260y", "--tcp", "7000", "--stdio"], "--link, --tcp, --rfc2217 and --stdio exclude each other"),
         (["bc260y", "--control", "x"], "--control x: write HOST:PORT"),
         (["bc260y", "--control", "198.51.100.1:7001"], "--control 198.51.100.1:7001: cannot listen there: "),
         (["bc260y", "--tcp", "198.51.100.1:7001"], "cannot listen on 198.51.100.1:7001: "),

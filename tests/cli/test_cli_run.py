@@ -111,7 +111,7 @@ def test_a_transcript_on_a_serial_port(run: Run, tmp_path: Path) -> None:
         if b"+IP: " in line:
             break
     transcript = tmp_path / "t.at"
-    text = '# It answers.\nprofile: bc260y\nsource: ITU-T V.250\n> AT+CGPADDR?\n< +CGPADDR: 0,"{ip=ip}"\n'
+    text = '# It answers.\nprofile: bc260y\nsource: ITU-T V.250\n> AT+QSCLK=0\n< OK\n> AT+CGPADDR?\n< +CGPADDR: 0,"{ip=ip}"\n'
     transcript.write_text(text + "< OK\n* wait 50ms\n> AT\n< OK\n! quiet  @ 100ms\n")
 
     def play() -> subprocess.CompletedProcess[str]:
@@ -124,7 +124,7 @@ def test_a_transcript_on_a_serial_port(run: Run, tmp_path: Path) -> None:
     transcript.write_text(text + "< ERROR\n")
     played = play()
     assert played.returncode == 1
-    assert "t.at:6: expected 'ERROR' after line 5, but 'OK' came" in played.stdout
+    assert "t.at:8: expected 'ERROR' after line 7, but 'OK' came" in played.stdout
 
 
 def test_a_person_at_a_terminal(tmp_path: Path) -> None:

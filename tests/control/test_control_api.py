@@ -70,6 +70,8 @@ class FakeSimulation:
             "power": self.powered,
             "emm": {"state": "home", "stat": 1, "attached": True, "ip": "100.64.0.1"},
             "rrc": "idle",
+            "psm": "listening",
+            "chip": "awake",
             "lwm2m": {
                 "state": "observed",
                 "endpoint": "862745063975087",
@@ -230,6 +232,11 @@ def test_the_network() -> None:
             "band": 5,
             "apn": "ctnb",
             "zone_quarters": 32,
+            "psm": True,
+            "edrx": True,
+            "active_time": None,
+            "periodic_update": None,
+            "keeps_downlinks": False,
         }
         answer = await client.patch("/api/v1/network", json={"latency": None, "loss": 1})
         assert (answer.json()["latency"], answer.json()["loss"]) == (None, 1.0)
@@ -326,7 +333,9 @@ def test_the_description() -> None:
         assert operations == {
             "GET /api/v1/module",
             "POST /api/v1/module/power",
+            "GET /api/v1/module/energy",
             "POST /api/v1/module/sim",
+            "POST /api/v1/module/wake",
             "POST /api/v1/platforms/{name}/products",
             "GET /api/v1/platforms/{name}/products",
             "POST /api/v1/platforms/{name}/keys",
@@ -349,6 +358,11 @@ def test_the_description() -> None:
             "GET /api/v1/network",
             "PATCH /api/v1/network",
             "GET /api/v1/trace",
+            "GET /api/v1/fault-kinds",
+            "GET /api/v1/faults",
+            "POST /api/v1/faults",
+            "DELETE /api/v1/faults",
+            "DELETE /api/v1/faults/{id}",
         }
         for item in document["paths"].values():
             for operation in item.values():

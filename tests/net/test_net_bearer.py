@@ -25,6 +25,8 @@ class FakeRadio:
         self.ip: str | None = "100.64.0.9"
         self.connected = True
         self.reachable = True
+        self.asleep = False
+        self.until_paging: Callable[[], float] = lambda: 0.0
         self.down = False
         self.setup = 0.25
         self.latencies: list[float] = []

@@ -22,6 +22,10 @@ class OpenAir:
     ip = "100.64.0.9"
     connected = True
     reachable = True
+    asleep = False
+
+    def until_paging(self) -> float:
+        return 0.0
 
     async def connect(self) -> None:
         """Connected already."""

@@ -112,6 +112,7 @@ def test_registration_carries_cell_and_technology() -> None:
         bench.network.patch(cell_id=0x11, tac=0x22)
         bench.network.patch(sinr=4)
         home = {"stat": 1, "act": 9, "reject": None}
+        assert all(report.pop("saving") is bench.radio.saving for report in reports)
         assert reports == [
             {"stat": 2, "tac": None, "ci": None, "act": None, "reject": None},
             {"tac": 0x33C2, "ci": 0x022FE6CF, **home},

@@ -247,6 +247,8 @@ class FakeSimulation:
             "power": True,
             "emm": emm,
             "rrc": "connected",
+            "psm": "awake",
+            "chip": "awake",
             "lwm2m": self.lwm2m,
             "sim": None,
         }

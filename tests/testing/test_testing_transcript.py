@@ -102,7 +102,7 @@ def test_a_file_without_power_on_wants_a_running_module() -> None:
         ("* platform send 0", "cannot read the action 'platform send 0'; write 'platform send HEX'"),
         (
             "* wait",
-            "cannot read the action 'wait'; write 'wait 5s' or 'wait attached|registered|observed|idle'",
+            "cannot read the action 'wait'; write 'wait 5s' or 'wait attached|registered|observed|idle|psm|asleep'",
         ),
         ("", "t.at:1: there is no step in it"),
     ],

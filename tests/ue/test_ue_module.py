@@ -64,6 +64,7 @@ def test_power_at_any_instant_never_wedges(seed: int, actions: list[tuple[str, f
         await bench.simulation.power("on")
         await bench.attached()
         assert problems == []
+        assert await bench.ask("AT+QSCLK=0") == ["OK"]
         assert await bench.ask('AT+NCDPOPEN="180.101.147.115"') == ["OK"]
         await asyncio.sleep(60)
         bench.port.host_read()

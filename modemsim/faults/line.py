@@ -1,0 +1,153 @@
+"""Faults of the serial line and of single answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modemsim.at.urc import frame
+from modemsim.faults.table import (
+    GAP,
+    LINE,
+    MATCH,
+    OF,
+    TIMES,
+    End,
+    FaultParameter,
+    declare,
+    over,
+    put_rule,
+    read_byte,
+    read_count,
+    read_lines,
+    read_number,
+)
+from modemsim.timing import parse_duration
+from modemsim.ue import line_faults
+from modemsim.ue.line_faults import Answer, Rule
+
+if TYPE_CHECKING:
+    from modemsim.simulation import Simulation
+
+
+@declare("delay", of=OF, match=MATCH, seconds=GAP, times=TIMES)
+def delay(simulation: Simulation, of: str, match: str, seconds: float, times: int | None) -> End:
+    """What the module sends comes later."""
+    return put_rule(simulation, Rule(line_faults.delayed(seconds), of, match, times))
+
+
+@declare("split", of=OF, match=MATCH, at=FaultParameter(read_number, "bytes before the silence", 3), gap=GAP,
+        times=TIMES)  # fmt: skip
+def split(simulation: Simulation, of: str, match: str, at: int, gap: float, times: int | None) -> End:
+    """Silence in the middle of a line."""
+    return put_rule(simulation, Rule(line_faults.split(at, gap), of, match, times))
+
+
+@declare("drop", of=OF, match=MATCH, times=TIMES)
+def drop(simulation: Simulation, of: str, match: str, times: int | None) -> End:
+    """What the module sends does not arrive."""
+    return put_rule(simulation, Rule(line_faults.dropped(), of, match, times))
+
+
+@declare("duplicate", of=OF, match=MATCH, gap=FaultParameter(parse_duration, "silence between", 0.02),
+        times=TIMES)  # fmt: skip
+def duplicate(simulation: Simulation, of: str, match: str, gap: float, times: int | None) -> End:
+    """What the module sends comes twice."""
+    return put_rule(simulation, Rule(line_faults.duplicated(gap), of, match, times))
+
+
+@declare("corrupt", of=OF, match=MATCH, at=FaultParameter(read_number, "which; below 0: from the end", 2),
+        byte=FaultParameter(read_byte, "what it becomes, two hex digits", 0xFF), times=TIMES)  # fmt: skip
+def corrupt(simulation: Simulation, of: str, match: str, at: int, byte: int, times: int | None) -> End:
+    """One byte of what the module sends is another one."""
+    return put_rule(simulation, Rule(line_faults.corrupted(at, byte), of, match, times))
+
+
+@declare("respell", old=FaultParameter(str, "text as this firmware spells it"),
+        new=FaultParameter(str, "text as another one does"),
+        times=FaultParameter(read_count, 'how often; "all": until it is ended', None))  # fmt: skip
+def respell(simulation: Simulation, old: str, new: str, times: int | None) -> End:
+    """The module spells a text as another firmware revision does."""
+    return put_rule(simulation, Rule(line_faults.respelled(old, new), "any", old, times))
+
+
+@declare("urc_before_reply", line=LINE, times=TIMES)
+def urc_before_reply(simulation: Simulation, line: str, times: int | None) -> End:
+    """An unsolicited line comes between the echo and the first line of the next reply."""
+    return put_rule(simulation, Rule(line_faults.joined(before=frame(line)), "reply", "", times))
+
+
+@declare("urc_behind_reply", line=LINE, times=TIMES)
+def urc_behind_reply(simulation: Simulation, line: str, times: int | None) -> End:
+    """An unsolicited line follows an OK without idle line between them."""
+    return put_rule(simulation, Rule(line_faults.joined(after=frame(line)), "reply", "OK", times))
+
+
+@declare("urc_storm", line=LINE, count=FaultParameter(read_count, "how many", 50))
+def urc_storm(simulation: Simulation, line: str, count: int | None) -> End:
+    """Many unsolicited lines come back to back, without idle line between them."""
+    faults = simulation.ue.terminal.faults
+    faults.send("urc", frame(line) * (count or 1))
+    return over
+
+
+@declare("urc", line=LINE)
+def urc(simulation: Simulation, line: str) -> End:
+    """One unsolicited line that the module has no reason for, or that no manual mentions."""
+    simulation.ue.terminal.urc(line)
+    return over
+
+
+@declare("urcs_elsewhere")
+def urcs_elsewhere(simulation: Simulation) -> End:
+    """Unsolicited lines go to another interface: none comes on this one."""
+    return put_rule(simulation, Rule(line_faults.dropped(), "urc", "", None))
+
+
+@declare("urcs_wait_for_input")
+def urcs_wait_for_input(simulation: Simulation) -> End:
+    """Unsolicited lines are not sent before the host's next line, as while the module measures the rate."""
+    return put_rule(simulation, Rule(line_faults.dropped(), "urc", "", None, until_input=True))
+
+
+@declare("host_rate", rate=FaultParameter(read_number, "rate of the host in baud"))
+def host_rate(simulation: Simulation, rate: int) -> End:
+    """The host runs at another rate than the module: garbage both ways."""
+    uart = simulation.uart
+
+    def end() -> None:
+        uart.host_rate = None
+
+    uart.host_rate = rate
+    return end
+
+
+@declare("answer", command=FaultParameter(str, "beginning of the command line"),
+        lines=FaultParameter(read_lines, "lines instead, separated by |"), times=TIMES)  # fmt: skip
+def answer(simulation: Simulation, command: str, lines: tuple[str, ...], times: int | None) -> End:
+    """A command is not carried out but answered with these lines."""
+    return put_rule(simulation, Answer(command, lines, times))
+
+
+@declare("silence", command=FaultParameter(str, "beginning of the command line", "AT"), times=TIMES)
+def silence(simulation: Simulation, command: str, times: int | None) -> End:
+    """A command is neither carried out nor answered."""
+    return put_rule(simulation, Answer(command, None, times))
+
+
+@declare("no_prompt", times=TIMES)
+def no_prompt(simulation: Simulation, times: int | None) -> End:
+    """A data command sends no prompt but waits for the data all the same."""
+    prompt = simulation.profile.dialect.prompt
+    return put_rule(simulation, Rule(line_faults.dropped(), "reply", prompt, times))
+
+
+@declare("slowest_replies")
+def slowest_replies(simulation: Simulation) -> End:
+    """Every reply takes the maximum response time of its command."""
+    faults = simulation.ue.terminal.faults
+
+    def end() -> None:
+        faults.slowest = False
+
+    faults.slowest = True
+    return end

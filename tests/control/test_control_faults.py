@@ -1,0 +1,48 @@
+"""Faults over the control API, against a module that runs."""
+
+from __future__ import annotations
+
+import httpx
+
+from modemsim import clock
+from modemsim.control.app import create_app
+from modemsim.port.memory_port import MemoryPort
+from modemsim.simulation import Options, Simulation
+
+
+def test_faults_are_listed_begun_and_ended() -> None:
+    async def main() -> None:
+        simulation = Simulation(Options("bc260y"))
+        await simulation.start(MemoryPort())
+        transport = httpx.ASGITransport(app=create_app(simulation))
+        async with httpx.AsyncClient(transport=transport, base_url="http://module") as client:
+            kinds = {kind["name"]: kind for kind in (await client.get("/api/v1/fault-kinds")).json()}
+            assert kinds["delay"]["usage"] == "delay [of=] [match=] [seconds=] [times=]"
+            assert all(kind["doc"].endswith(".") for kind in kinds.values())
+            asked = {"name": "delay", "parameters": {"of": "urc", "seconds": "2s", "times": "all"}}
+            begun = await client.post("/api/v1/faults", json=asked)
+            assert begun.status_code == 201
+            parameters = {"of": "urc", "match": "", "seconds": 2.0, "times": None}
+            assert begun.json() == {"id": 1, "name": "delay", "parameters": parameters}
+            assert (await client.get("/api/v1/faults")).json() == [begun.json()]
+            assert (await client.delete("/api/v1/faults/1")).status_code == 204
+            assert (await client.delete("/api/v1/faults/1")).status_code == 404
+            assert (await client.delete("/api/v1/faults")).status_code == 204
+            assert (await client.get("/api/v1/faults")).json() == []
+            for body, sentence in (
+                ({"name": "dealy"}, "there is no fault 'dealy'; did you mean delay?"),
+                (
+                    {"name": "reboot", "parameters": {"x": 1}},
+                    "the fault reboot has no parameter 'x'; it has after",
+                ),
+                ({"name": "urc"}, "the fault urc needs line: the line, without CR LF"),
+                (
+                    {"name": "drop", "parameters": {"times": "0"}},
+                    'drop: times=0: write a number from 1 or "all"',
+                ),
+            ):
+                refused = await client.post("/api/v1/faults", json=body)
+                assert (refused.status_code, refused.json()) == (422, {"detail": sentence})
+        await simulation.stop()
+
+    clock.run(main(), virtual=True)
