@@ -235,6 +235,8 @@ class DtlsTable(Table):
     is over too, the handshake has failed (RFC 6347 4.2.4.1)."""
     renew_after: _Seconds | None = None
     """A session whose last datagram to the platform is older is made anew before the next one."""
+    kept_asleep: bool = True
+    """Whether a session outlives deep sleep; else it is made anew before the next datagram."""
     resume: bool = False
     """Whether a new session offers to continue the last one; needs the backend openssl."""
     backend: Literal["auto", "mbedtls", "openssl"] = "auto"

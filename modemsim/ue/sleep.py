@@ -253,6 +253,8 @@ class Sleeper:
         await ue.terminal.flushed()
         ue.terminal.stop()
         self._step(ChipEvent.DOWN)
+        if not ue.profile.dtls.kept_asleep:
+            ue.cloud.renew_security()
         ue.serial.receiver = self._heard
         ue.trace.emit("sleep", "deep")
         if self._early:
