@@ -238,6 +238,13 @@ class Cpsmstatus(SettingCommand):
     n = Choice(0, 1, doc="0 no reports, 1 reports")
 
 
+class Retention(SettingCommand):
+    """Keep UDP sockets while the module is in power saving mode."""
+
+    name, source = "+RETENTION", "command list of the SIM7020 series"
+    n = Choice(0, 1, doc="0 sockets are lost, 1 they are kept")
+
+
 class Csclk(SettingCommand):
     """Allow the chip to sleep between commands."""
 

@@ -62,6 +62,8 @@ class SleepTable(Table):
     """Up to this rate input that wakes the chip is heard; above, the line it belongs to is lost."""
     pin: str = "PSM_EINT"
     """Name of the pin that wakes the chip."""
+    sockets: str | None = None
+    """Setting that keeps UDP sockets over a deep sleep (1: they stay); without one they stay."""
     keeps: tuple[str, ...] = ()
     """Settings that outlive a deep sleep beside those of saving class "sleep"."""
 

@@ -255,12 +255,21 @@ class Sleeper:
         self._step(ChipEvent.DOWN)
         if not ue.profile.dtls.kept_asleep:
             ue.cloud.renew_security()
+        self._let_sockets_go()
         ue.serial.receiver = self._heard
         ue.trace.emit("sleep", "deep")
         if self._early:
             self.wake("input")
         else:
             self.reconsider()
+
+    def _let_sockets_go(self) -> None:
+        """A module that has to be told forgets its sockets; their numbers are free after the wake."""
+        key = self._table.sockets if self._table else None
+        if key is not None and not self._ue.settings.get(key):
+            for socket in tuple(self._ue.sockets):
+                self._ue.trace.emit("sleep", "socket_lost", id=socket.id)
+                self._ue.sockets.drop(socket)
 
     async def _wake_up(self) -> None:
         table, ue = self._table, self._ue
