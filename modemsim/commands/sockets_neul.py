@@ -19,6 +19,8 @@ STREAM_LOG = "BC28-CNV log of TCP"
 IMITATION = "module-side source of two imitations"
 MODE = "+NSONMI.mode"
 LARGEST = 1358
+PENDING = "pending"
+"""Where a socket keeps the sequence numbers that were not reported yet, in the order of sending."""
 _RELEASE = {0x000: 0, 0x100: 0, 0x200: 1, 0x400: 2}
 
 
@@ -217,10 +219,38 @@ def _report(ue: Ue, id: int, sequence: int | None) -> None:
             status = 0
         else:
             status = 1
+        pending.remove(sequence)
         ue.publish("socket.sent", id=id, sequence=sequence, status=status)
 
     if sequence is not None:
+        pending = _find(ue, id).extra.setdefault(PENDING, [])
+        pending.append(sequence)
         ue.spawn(report())
+
+
+class Nqsos(NeulSocket):
+    """Tell the sequence numbers of messages that are not on the air yet, of one socket or several."""
+
+    name, source, provenance = "+NQSOS", IMITATION, "inferred"
+    needs = ()
+    errors = ("no_socket", "bad_message")
+    write_reply = "+NQSOS:{id},{sequence}"
+    first = Int(0, 6, doc="number of a socket")
+    second = Int(0, 6, default=None, doc="another one")
+    third = Int(0, 6, default=None, doc="another one")
+    fourth = Int(0, 6, default=None, doc="another one")
+    fifth = Int(0, 6, default=None, doc="another one")
+    sixth = Int(0, 6, default=None, doc="another one")
+    seventh = Int(0, 6, default=None, doc="another one")
+
+    def write(self, ue: Ue, **said: int | None) -> list[dict[str, int]]:
+        ids = [id for id in said.values() if id is not None]
+        if len(set(ids)) < len(ids):
+            raise Refusal("bad_message")
+        sockets = [_find(ue, id) for id in ids]
+        return [
+            {"id": one.id, "sequence": number} for one in sockets for number in one.extra.get(PENDING, ())
+        ]
 
 
 class Nsocl(NeulSocket):

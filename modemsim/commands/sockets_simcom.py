@@ -15,6 +15,7 @@ from modemsim.commands.settings import SettingCommand
 from modemsim.commands.simcom_needs import release_assistance
 from modemsim.net.ping import ping
 from modemsim.net.resolver import NameFailed
+from modemsim.net.tcp import KeepAlive
 from modemsim.ue.module import Ue
 from modemsim.ue.sockets import Access, Kind, Socket, State
 
@@ -104,6 +105,7 @@ class Csocon(SimcomSocket):
         if situation != "ok":
             ue.publish("socket.refused", id=id, error=ue.sockets.number(situation))
             raise Refusal("connect_failed")
+        _keep_alive(socket)
 
 
 class Csosend(SimcomSocket):
@@ -207,6 +209,31 @@ class Csoack(SimcomSocket):
     def write(self, ue: Ue, id: int) -> Any:
         socket = _find(ue, id)
         return {"id": id, "sent": socket.sent, "acked": socket.acked, "unacked": socket.sent - socket.acked}
+
+
+def _keep_alive(socket: Socket) -> None:
+    if socket.tcp is not None:
+        socket.tcp.keep_alive(socket.extra.get("keep_alive"))
+
+
+class Csoalive(SimcomSocket):
+    """Choose whether a silent TCP connection is probed; the choice is made before it stands or later."""
+
+    name, source, provenance = "+CSOALIVE", MANUAL + "6.2; AT+CIPTKA of the SIM800 (modes)", "inferred"
+    errors = ("no_socket", "not_allowed")
+    testable = False
+    id = Int(0, 4, doc="socket")
+    mode = Choice(0, 1, doc="0 no probes, 1 probes")
+    idle = Int(30, 7200, default=7200, doc="seconds of silence before the first probe")
+    interval = Int(30, 600, default=75, doc="seconds between probes without answer")
+    count = Int(1, 9, default=9, doc="probes without answer after which the connection is given up")
+
+    def write(self, ue: Ue, id: int, mode: int, idle: int, interval: int, count: int) -> None:
+        socket = _find(ue, id)
+        if not socket.stream:
+            raise Refusal("not_allowed")
+        socket.extra["keep_alive"] = KeepAlive(idle, interval, count) if mode else None
+        _keep_alive(socket)
 
 
 class Csorxget(SimcomSocket):

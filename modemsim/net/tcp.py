@@ -12,10 +12,11 @@ import contextlib
 import socket
 import struct
 from collections.abc import Callable, Coroutine
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from modemsim.net.bearer import Bearer
-from modemsim.net.crossing import GIVE_UP, CrossingFailed, Loss, cross
+from modemsim.net.crossing import GIVE_UP, CrossingFailed, Loss, cross, round_trip
 from modemsim.net.routes import Address
 
 FLIGHT = 4 * 1360
@@ -24,6 +25,14 @@ SYN_REPETITIONS = 4
 """Repetitions of a connection request (RFC 1122, 4.2.3.5 asks for more; small stacks do fewer)."""
 HELD_FLIGHTS = 2
 """Flights in a row without answer for which a virtual clock is held: a peer that only listens owes none."""
+
+
+class KeepAlive(NamedTuple):
+    """When a silent connection is probed: after `idle` seconds, `probes` times `interval` seconds apart."""
+
+    idle: float
+    interval: float
+    probes: int
 
 
 class TcpSocket:
@@ -55,6 +64,7 @@ class TcpSocket:
         self._work = asyncio.Event()
         self._room_made = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._prober: asyncio.Task[None] | None = None
         bearer.streams.add(self)
         if real is not None:
             self._run()
@@ -108,6 +118,14 @@ class TcpSocket:
         """The owner has room again."""
         self._room_made.set()
 
+    def keep_alive(self, settings: KeepAlive | None) -> None:
+        """Probe the peer of a standing connection whenever it is silent, or no more (RFC 1122, 4.2.3.6)."""
+        if self._prober is not None:
+            self._prober.cancel()
+        self._prober = None
+        if settings is not None and self._tasks:
+            self._prober = self._start(partial(self._probe, settings))
+
     def close(self) -> None:
         """End the connection in good order, behind everything sent before; nothing is received any more."""
         if self.closed or self._closing:
@@ -151,9 +169,13 @@ class TcpSocket:
 
     def _run(self) -> None:
         for work in (self._uplink, self._downlink):
-            task = asyncio.get_running_loop().create_task(self._guard(work))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._start(work)
+
+    def _start(self, work: Callable[[], Coroutine[Any, Any, Loss]]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(self._guard(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _guard(self, work: Callable[[], Coroutine[Any, Any, Loss]]) -> None:
         """Run one direction and end the connection with it."""
@@ -221,6 +243,27 @@ class TcpSocket:
             self._bearer.note("downlink", peer=_text(self.peer), size=len(data), protocol="tcp")
             self.on_data(data)
         return Loss.CLOSED
+
+    async def _probe(self, settings: KeepAlive) -> Loss:
+        """Ask a silent peer whether it is still there; data that waits for its answer asks as well."""
+        loop, missing = asyncio.get_running_loop(), 0
+        while missing < settings.probes:
+            used = self._used
+            await asyncio.sleep(
+                settings.interval if missing else max(0.0, used + settings.idle - loop.time())
+            )
+            if self.unacked or self._used != used:
+                missing = 0
+                await asyncio.sleep(settings.interval)
+                continue
+            forgotten = self._bearer.forgotten(used)
+            self._bearer.note("probe", peer=_text(self.peer), protocol="tcp")
+            if await round_trip(self._bearer) is None or forgotten:
+                missing += 1
+            else:
+                self._used, missing = loop.time(), 0
+        await asyncio.sleep(settings.interval)
+        return Loss.NO_ANSWER
 
     async def _way_out(self) -> None:
         """Behind an address translation that has forgotten the connection all repetitions are lost."""

@@ -11,14 +11,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from ue_bench import Bench, on_bench
+from ue_bench import FAST, Bench, on_bench
 
-FAST = (
-    "serial.pacing=false",
-    "timing.command=0s",
-    'timing.latency_ce0=["1ms","2ms","4ms"]',
-    "timing.inactivity=1h",
-)
 MEGABYTE = 1 << 20
 
 

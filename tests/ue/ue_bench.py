@@ -11,6 +11,13 @@ from modemsim.port.memory_port import MemoryPort
 from modemsim.simulation import Options, Simulation
 
 T = TypeVar("T")
+FAST = (
+    "serial.pacing=false",
+    "timing.command=0s",
+    'timing.latency_ce0=["1ms","2ms","4ms"]',
+    "timing.inactivity=1h",
+)
+"""Overrides of a profile under which much data passes in little simulated time."""
 
 
 class Bench:
