@@ -209,7 +209,7 @@ class Bearer:
         self.nat_timeout: Callable[[], float | None] = lambda: None
         """Seconds without traffic after which the network forgets the way back to a socket."""
         self._waiting: deque[Datagram] = deque()
-        self._kept: deque[Datagram] = deque()  # by the network, while the module is in PSM
+        self._kept: list[Datagram] = []  # by the network, while the module is in PSM
         self.keeps: Callable[[], bool] = lambda: False
         self.on_uplink: Callable[[int], None] = lambda size: None
         self._tasks: dict[bool, asyncio.Task[None]] = {}  # by direction: downlink or not
@@ -300,7 +300,7 @@ class Bearer:
 
     def awake(self) -> None:
         """The signalling connection stands: what the network has kept comes now."""
-        kept, self._kept = self._kept, deque()
+        kept, self._kept = self._kept, []
         for datagram in kept:
             self._launch(datagram)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -377,6 +378,12 @@ class Profile(Table):
     words: dict[str, dict[str, str | int]] = {}
     """Names for internal states in replies, e.g. words.nmstatus."""
     quirks: dict[str, bool] = {}
+
+    @cached_property
+    def urcs_by_event(self) -> Mapping[str, tuple[Urc, ...]]:
+        """The [[urcs]] by what causes them, in their order; made once for all modules of this profile."""
+        events = dict.fromkeys(urc.on for urc in self.urcs)
+        return {event: tuple(urc for urc in self.urcs if urc.on == event) for event in events}
 
     def delays(self) -> dict[str, Delay]:
         """The [timing] table as distributions."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ from modemsim.ue.line_rate import LineRate
 from modemsim.ue.lwm2m_client import SIGNAL_STRENGTH, make_client, tuning
 from modemsim.ue.nvm import Nvm
 from modemsim.ue.pdp import PdpContexts
-from modemsim.ue.power import Power, PowerEvent, next_state
+from modemsim.ue.power import EPOCH, EPOCH_ZONE, Power, PowerEvent, next_state
 from modemsim.ue.raw_coap import RawCoap
 from modemsim.ue.saving import early_release, setting_keys, wished
 from modemsim.ue.security import Protection
@@ -51,14 +51,8 @@ from modemsim.ue.urc_output import UrcGate
 from modemsim.ue.urcs import UrcSources
 from modemsim.ue.usim import SimState, Usim
 
-EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-"""What the calendar shows at power-on, before the network gave the time."""
-
 SESSION_END = "session_end"
 """The delay for which a module takes a session down that has ended, where it has one."""
-
-EPOCH_ZONE = 8
-"""The zone it shows then, in quarters of an hour."""
 
 
 class Ue:
@@ -147,7 +141,9 @@ class Ue:
         self.line_rate = LineRate(self)
         self.air_time = AirTime()
         self.urc_gate = UrcGate(profile.urc_output, self.settings, self._print_urc, trace)
-        self.urcs = UrcSources(profile.urcs, self.settings, self.urc_gate.send, profile.words, self.in_force)
+        self.urcs = UrcSources(
+            profile.urcs_by_event, self.settings, self.urc_gate.send, profile.words, self.in_force
+        )
         self.startup = Startup(self)
         self.state = Power.OFF
         self._tasks: set[asyncio.Task[Any]] = set()

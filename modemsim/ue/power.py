@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
+
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+"""What the calendar shows at power-on, before the network gave the time."""
+
+EPOCH_ZONE = 8
+"""The zone it shows then, in quarters of an hour."""
 
 
 class Power(StrEnum):

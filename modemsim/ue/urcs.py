@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from modemsim.at.template import render
@@ -12,19 +11,17 @@ from modemsim.ue.settings import Settings
 
 
 class UrcSources:
-    """The [[urcs]] of a profile, looked up by event; `send(line, in_command)` prints one."""
+    """The [[urcs]] of a profile by event (`Profile.urcs_by_event`); `send(line, in_command)` prints one."""
 
     def __init__(
         self,
-        urcs: Iterable[Urc],
+        by_event: Mapping[str, Sequence[Urc]],
         settings: Settings,
         send: Callable[[str, bool], None],
         words: Mapping[str, Mapping[str, str | int]],
         in_force: Callable[[str | None], bool],
     ) -> None:
-        self._by_event: dict[str, list[Urc]] = defaultdict(list)
-        for urc in urcs:
-            self._by_event[urc.on].append(urc)
+        self._by_event = by_event
         self._settings = settings
         self._send = send
         self._words = words

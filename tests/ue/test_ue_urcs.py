@@ -15,7 +15,7 @@ def printed(urc: Urc, *happened: dict[str, object], on: frozenset[str] = frozens
     lines: list[str] = []
     nvm = Nvm(None, "mine", Trace(lambda: 0.0))
     sources = UrcSources(
-        [urc],
+        {urc.on: [urc]},
         Settings(load("sim7020").settings, nvm),
         lambda line, in_command: lines.append(line),
         WORDS,
