@@ -85,14 +85,19 @@ _numbers = iter(range(10**6))
 
 @asynccontextmanager
 async def scene(process: Process, *overrides: str, profile: str = "bc260y") -> AsyncIterator[Scene]:
-    """A fresh module with an IMEI of its own, whose platform addresses lead to the server."""
-    leshan = Leshan(process)
+    """A fresh module with an IMEI of its own, whose platform addresses lead to the server.
+
+    Its seed is its own too: with the message ids of another module and, by chance, the port that one had, its
+    registration would be a duplicate to the server.
+    """
+    leshan, number = Leshan(process), next(_numbers)
     quick = [f"timing.{name}=1ms" for name in load(profile).timing if name not in SLOW]
     options = Options(
         profile,
         platform="none",
         offline=True,
-        imei=f"86274506{next(_numbers):07d}",
+        imei=f"86274506{number:07d}",
+        seed=number,
         routes=tuple(
             f"{host}:{port}=127.0.0.1:{real}"
             for host in (SERVER, "221.229.214.202")
