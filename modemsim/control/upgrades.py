@@ -32,7 +32,7 @@ def _library_routes(router: APIRouter, find: FindPlatform) -> None:
     async def add_profile(name: str, request: models.ProfileUpload) -> list[models.ProductRecord]:
         """Take a profile JSON; what its devices have beside the names and omCapability is ignored."""
         try:
-            added = find(name).upgrades.library.add_profile({"devices": request.devices})
+            added = find(name).upgrades.software.add_profile({"devices": request.devices})
         except UploadRefused as refusal:
             raise HTTPException(422, str(refusal)) from None
         return [_product(product) for product in added]
@@ -40,35 +40,35 @@ def _library_routes(router: APIRouter, find: FindPlatform) -> None:
     @router.get("/platforms/{name}/products")
     async def products(name: str) -> list[models.ProductRecord]:
         """The products of a platform."""
-        return [_product(product) for product in find(name).upgrades.library.products]
+        return [_product(product) for product in find(name).upgrades.software.products]
 
     @router.post("/platforms/{name}/keys", status_code=204)
     async def add_key(name: str, request: models.KeyUpload) -> None:
         """Take the public key of a manufacturer that a profile names."""
         try:
-            find(name).upgrades.library.add_key(request.manufacturer, request.pem.encode())
+            find(name).upgrades.software.add_key(request.manufacturer, request.pem.encode())
         except UploadRefused as refusal:
             raise HTTPException(422, str(refusal)) from None
 
     @router.put("/platforms/{name}/groups/{group}", status_code=204)
     async def put_group(name: str, group: str, request: models.GroupRequest) -> None:
         """Make a group of devices, or replace its devices."""
-        find(name).upgrades.library.put_group(group, request.devices)
+        find(name).upgrades.software.put_group(group, request.devices)
 
     @router.post("/platforms/{name}/packages", status_code=201)
     async def add_package(name: str, request: models.PackageUpload) -> models.PackageRecord:
         """Take a package after the platform's checks: signature and product, or MD5."""
-        library = find(name).upgrades.library
+        software = find(name).upgrades.software
         try:
             data = base64.b64decode(request.content)
-            return _package(library.add_package(request.name, data, _form(request)))
+            return _package(software.add_package(request.name, data, _form(request)))
         except UploadRefused as refusal:
             raise HTTPException(422, str(refusal)) from None
 
     @router.get("/platforms/{name}/packages")
     async def packages(name: str) -> list[models.PackageRecord]:
         """The packages of a platform."""
-        return [_package(package) for package in find(name).upgrades.library.packages.values()]
+        return [_package(package) for package in find(name).upgrades.software.packages.values()]
 
 
 def _task_routes(router: APIRouter, find: FindPlatform) -> None:
@@ -79,7 +79,7 @@ def _task_routes(router: APIRouter, find: FindPlatform) -> None:
         """Make an upgrade task; it waits until its devices register or send."""
         platform = find(name)
         try:
-            members = platform.upgrades.library.members(request.group) if request.group is not None else ()
+            members = platform.upgrades.software.members(request.group) if request.group is not None else ()
             devices = [*request.devices, *sorted(members)]
             retries, secure = request.retries, request.secure
             task = platform.upgrade(request.name, request.package, devices, retries=retries, secure=secure)

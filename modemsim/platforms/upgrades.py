@@ -135,7 +135,7 @@ class Upgrades:
 
     def __init__(self, style: PlatformStyle) -> None:
         self.style = style
-        self.library = SoftwareLibrary(style)
+        self.software = SoftwareLibrary(style)
         self.tasks: dict[str, UpgradeTask] = {}
         self.public: Address = style.public
         """Where devices reach the platform; the host and port of package URIs."""
@@ -156,7 +156,7 @@ class Upgrades:
         With `secure` the package is offered by coaps.
         """
         wanted = list(dict.fromkeys(endpoints))
-        if package_id not in self.library.packages:
+        if package_id not in self.software.packages:
             raise UploadRefused(f"there is no package {package_id!r}")
         if not wanted:
             raise UploadRefused("a task has at least one device")
@@ -165,7 +165,7 @@ class Upgrades:
         for upgrade in self.running():
             if upgrade.endpoint in wanted:
                 raise UploadRefused(f"another task for {upgrade.endpoint} is not over")
-        package = self.library.packages[package_id]
+        package = self.software.packages[package_id]
         task = UpgradeTask(str(len(self.tasks) + 1), name, package)
         scheme, (host, port) = ("coaps", self.public_secure) if secure else ("coap", self.public)
         for number, endpoint in enumerate(wanted):

@@ -123,14 +123,14 @@ def _upload(platform: Platform, package: bytes, form: PackageForm) -> StoredPack
 
     from modemsim.platforms.signing import sign
 
-    library = platform.upgrades.library
+    software = platform.upgrades.software
     if not platform.style.signed_packages:
         digest = hashlib.md5(package, usedforsecurity=False).hexdigest()
-        return library.add_package("package.bin", package, replace(form, md5=digest))
-    library.add_profile(PROFILE)
-    library.add_key(MANUFACTURER, _keys().public)
+        return software.add_package("package.bin", package, replace(form, md5=digest))
+    software.add_profile(PROFILE)
+    software.add_key(MANUFACTURER, _keys().public)
     signed = sign(package, "package.bin", _keys().private, _PASSWORD)
-    return library.add_package("package_signed.zip", signed, form)
+    return software.add_package("package_signed.zip", signed, form)
 
 
 def _task(stage: Stage) -> UpgradeTask:
@@ -194,10 +194,10 @@ async def platform_upload_refused(stage: Stage, limit: float | None, kind: str) 
     from modemsim.platforms.software import UploadRefused
 
     platform, status = platform_of(stage), stage.simulation.status()
-    library, form = platform.upgrades.library, _form(status["revision"], KINDS["good"])
+    software, form = platform.upgrades.software, _form(status["revision"], KINDS["good"])
     package = firmware_image.build(status["profile"], status["revision"], form.version, 1024)
-    library.add_profile(PROFILE)
-    library.add_key(MANUFACTURER, _keys().public)
+    software.add_profile(PROFILE)
+    software.add_key(MANUFACTURER, _keys().public)
     keys = make_keys(Algorithm.ECDSA, _PASSWORD) if kind == "other-key" else _keys()
     data = package if kind == "unsigned" else sign(package, "package.bin", keys.private, _PASSWORD)
     if kind == "changed":
@@ -206,10 +206,10 @@ async def platform_upload_refused(stage: Stage, limit: float | None, kind: str) 
         form = replace(form, model="Other")
     if kind == "no-capability":
         device = {**PROFILE["devices"][0], "model": "Plain", "omCapability": {}}
-        library.add_profile({"devices": [device]})
+        software.add_profile({"devices": [device]})
         form = replace(form, model="Plain")
     try:
-        library.add_package("package_signed.zip", data, form)
+        software.add_package("package_signed.zip", data, form)
     except UploadRefused:
         return
     raise ActionFailed("the platform took it")

@@ -47,7 +47,7 @@ async def _serve() -> None:
     platform.upgrades.public = platform.address
     data = package()
     digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    stored = platform.upgrades.library.add_package("p.bin", data, PackageForm("R02", md5=digest))
+    stored = platform.upgrades.software.add_package("p.bin", data, PackageForm("R02", md5=digest))
     task = platform.upgrade("bench", stored.id, ["device"])
     print(task.devices[0].uri, flush=True)
     await asyncio.Event().wait()

@@ -27,9 +27,7 @@ LIBRARIES = {"mbedtls": "mbedtls", "openssl": "OpenSSL"}
 def needs(backend: str) -> str:
     """The backend, or a skip that says what is missing."""
     if find_spec(LIBRARIES[backend]) is None:
-        pytest.skip(
-            f"the library of the backend {backend} is not installed for this Python"
-        )  # wheels end at 3.12
+        pytest.skip(f"{LIBRARIES[backend]} is not installed")  # wheels of python-mbedtls end at Python 3.12
     return backend
 
 

@@ -167,7 +167,7 @@ def test_every_state_of_a_device_and_every_event(state: UpgradeState, event: Upg
 
 def test_tasks_that_cannot_be_made() -> None:
     upgrades = Upgrades(AEP)
-    upgrades.library.add_package("p", b"", PackageForm("R02", uri="coap://h/p"))
+    upgrades.software.add_package("p", b"", PackageForm("R02", uri="coap://h/p"))
     task = upgrades.create("t", "1", ["a", "a", "b"])
     assert [device.endpoint for device in task.devices] == ["a", "b"]
     assert task.state == "waiting"
@@ -175,4 +175,4 @@ def test_tasks_that_cannot_be_made() -> None:
         with pytest.raises(UploadRefused):
             upgrades.create("t", package, devices, retries=retries)
     with pytest.raises(UploadRefused, match="no group"):
-        upgrades.library.members("meters")
+        upgrades.software.members("meters")
