@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 FAILED, UNUSABLE = 1, 2
@@ -22,6 +23,14 @@ class CliError(Exception):
 def fail(message: str) -> NoReturn:
     """End with exit code 2 and one sentence."""
     raise CliError(message)
+
+
+def read_file(file: Path) -> bytes:
+    """What a file holds; CliError names one that cannot be read."""
+    try:
+        return file.read_bytes()
+    except OSError as problem:
+        fail(f"{file}: cannot be read: {problem.strerror}")
 
 
 def warn(message: str) -> None:

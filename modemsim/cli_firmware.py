@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modemsim.cli_common import fail
+from modemsim.cli_common import fail, read_file
 
 app = typer.Typer(help="Make, show and sign firmware packages.", no_args_is_help=True)
 
@@ -48,7 +48,7 @@ def info(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
     """Show for which module and revisions a package is, and whether it is whole; exit code 1 if it is not."""
     from modemsim.ue import firmware_image
 
-    data = _read(file)
+    data = read_file(file)
     try:
         image = firmware_image.header_of(data)
         firmware_image.check(data)
@@ -103,19 +103,12 @@ def sign(
     from modemsim.platforms.signing import sign as sign_package
 
     try:
-        signed = sign_package(_read(file), file.name, _read(key), password)
+        signed = sign_package(read_file(file), file.name, read_file(key), password)
     except SigningError as problem:
         fail(str(problem))
     target = out or file.with_name(f"{file.stem}_signed.zip")
     _write(target, signed)
     typer.echo(target)
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as problem:
-        fail(f"{file}: cannot be read: {problem.strerror}")
 
 
 def _write(file: Path, data: bytes) -> None:

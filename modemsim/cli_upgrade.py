@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import typer
 
-from modemsim.cli_common import fail
+from modemsim.cli_common import fail, read_file
 
 app = typer.Typer(help="Update the firmware of devices as a console does.", no_args_is_help=True)
 
@@ -25,18 +25,11 @@ def _call(
     return context.obj.call(method, f"/platforms/{quote(platform, safe='')}/{path}", body)
 
 
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as problem:
-        fail(f"{file}: cannot be read: {problem.strerror}")
-
-
 @app.command()
 def product(context: typer.Context, platform: Platform, profile: Annotated[Path, typer.Argument()]) -> None:
     """Take the profile JSON of a product."""
     try:
-        devices = json.loads(_bytes(profile))["devices"]
+        devices = json.loads(read_file(profile))["devices"]
     except (ValueError, KeyError, TypeError):
         fail(f'{profile}: a profile is {{"devices": [...]}}')
     for added in _call(context, "POST", platform, "products", {"devices": devices}):
@@ -53,7 +46,7 @@ def key(
     pem: Annotated[Path, typer.Argument(help="public.pem")],
 ) -> None:
     """Take the public key of a manufacturer."""
-    text = _bytes(pem).decode("ascii", "replace")
+    text = read_file(pem).decode("ascii", "replace")
     _call(context, "POST", platform, "keys", {"manufacturer": manufacturer, "pem": text})
 
 
@@ -70,7 +63,7 @@ def package(
     source_version: Annotated[list[str] | None, typer.Option(help="May be repeated; none: any.")] = None,
 ) -> None:
     """Upload a package; prints its id."""
-    data = _bytes(file)
+    data = read_file(file)
     body = {
         "name": file.name,
         "content": base64.b64encode(data).decode(),

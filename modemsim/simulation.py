@@ -29,7 +29,7 @@ from modemsim.profile import Profile, load
 from modemsim.radio.network import DEFAULT_START, Network
 from modemsim.scenario import Director, ScenarioError
 from modemsim.scenario import load as load_scenario
-from modemsim.trace import Record, Trace
+from modemsim.trace import Record, Trace, host_port
 from modemsim.ue.language import Language
 from modemsim.ue.module import Ue
 from modemsim.ue.usim import SimState
@@ -332,7 +332,7 @@ class Simulation:
             "lwm2m": {
                 "state": session.state.value,
                 "endpoint": client.name if client else None,
-                "server": f"{server[0]}:{server[1]}" if server else None,
+                "server": host_port(server) if server else None,
                 "security": getattr(session, "security", None),
             },
             "time": {

@@ -71,6 +71,11 @@ class JsonLines:
         self._file.flush()
 
 
+def host_port(address: tuple[str, int]) -> str:
+    """`ip:port`, as traces and the control API show it."""
+    return f"{address[0]}:{address[1]}"
+
+
 def printable(data: bytes) -> str:
     """Bytes from a serial line as one readable line: control characters shown as \\r, \\n, \\x1a."""
     return "".join(chr(b) if 32 <= b < 127 else {13: "\\r", 10: "\\n"}.get(b, f"\\x{b:02x}") for b in data)

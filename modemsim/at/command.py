@@ -134,6 +134,8 @@ class Command:
     """"block" or "framed" where the layout of several lines differs from the dialect's."""
     needs: ClassVar[tuple[Need, ...]] = ()
     read_needs: ClassVar[tuple[Need, ...]] = ()
+    test_needs: ClassVar[tuple[Need, ...] | None] = None
+    """Those of `=?`; None: `needs`."""
     needs_first: ClassVar[bool] = False
     errors: ClassVar[tuple[str, ...]] = ()
     data_mode: ClassVar[DataMode | None] = None
@@ -282,7 +284,10 @@ class Command:
 
     def check(self, form: Form, ue: Any) -> None:
         """Raise the `Refusal` of the first need that is not met in this form."""
-        for need in self.read_needs if form is Form.READ else self.needs:
+        needs = self.read_needs if form is Form.READ else self.needs
+        if form is Form.TEST and self.test_needs is not None:
+            needs = self.test_needs
+        for need in needs:
             need(ue)
 
     def lines(self, form: Form, reply: Reply) -> list[str]:

@@ -9,6 +9,7 @@ from aiocoap.numbers.codes import EMPTY
 from aiocoap.numbers.types import ACK, CON, RST, Type
 
 from modemsim.coap.datagram import Address
+from modemsim.trace import host_port
 
 _HEADER = 4
 _LONGEST_TOKEN = 8
@@ -52,7 +53,7 @@ class Peer:
     @property
     def hostinfo(self) -> str:
         """`ip:port` of the other side."""
-        return f"{self.address[0]}:{self.address[1]}"
+        return host_port(self.address)
 
     @property
     def hostinfo_local(self) -> str:

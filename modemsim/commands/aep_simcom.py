@@ -17,6 +17,7 @@ from modemsim.at.result import MISSING_PARAMETER, SURPLUS_PARAMETER, Refusal
 from modemsim.coap.dtls.engine import Suite
 from modemsim.commands import needs
 from modemsim.commands.simcom_needs import release_assistance
+from modemsim.lwm2m.endpoint_name import EndpointForm, endpoint_name
 from modemsim.ue.cloud_states import Cloud
 from modemsim.ue.module import Ue
 from modemsim.ue.security import Protection
@@ -165,7 +166,7 @@ class Ctm2mreg(Command):
             raise Refusal("no_bearer")
         ue.open_cloud(
             (address, parameters["port"]),
-            name=f"urn:imei-imsi:{ue.identity.imei}-{ue.usim.imsi}",
+            name=endpoint_name(EndpointForm.URN_IMEI_IMSI, ue.identity.imei, ue.usim.imsi),
             lifetime=parameters["lifetime"],
             service=AEP,
             protection=_protection(parameters),

@@ -79,7 +79,7 @@ class Qlwsregind(Service):
     """Register with the stored platform, leave it, or update; +QLWEVTIND tells the result."""
 
     name, source = "+QLWSREGIND", LOGS
-    needs = (neul_needs.platform_service, neul_needs.bearer)
+    needs = (neul_needs.platform_service, needs.bearer)
     errors = ("service_off", "no_bearer", "no_server", "not_registered")
     type = Choice(0, 1, 2, doc="0 register, 1 deregister, 2 update")
 
@@ -137,7 +137,7 @@ class Uplink(Service):
             raise Refusal("uplink_busy")
         if ue.uplinks.pending >= ue.limit("uplink_queue"):
             raise Refusal("uplink_full")
-        neul_needs.bearer(ue)
+        needs.bearer(ue)
         if ue.cloud.state is Cloud.OBSERVED:
             ue.uplinks.send(data, confirmable=confirmable, rai=rai, sequence=sequence)
             return

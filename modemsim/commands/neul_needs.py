@@ -33,9 +33,3 @@ def platform_service(ue: Ue) -> None:
     """The platform service not switched off (AT+QREGSWT=2)."""
     if ue.enrolment.switch is Switch.OFF:
         raise Refusal("service_off")
-
-
-def bearer(ue: Ue) -> None:
-    """An IP address on the default bearer."""
-    if ue.radio.ip is None:
-        raise Refusal("no_bearer")

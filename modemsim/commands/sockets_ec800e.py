@@ -12,12 +12,11 @@ from modemsim.at.params import Choice, Hex, Int, Raw
 from modemsim.at.result import Final, Refusal
 from modemsim.commands import sockets_quectel
 from modemsim.commands.settings import SettingCommand
+from modemsim.commands.sockets_common import connected, find
 from modemsim.commands.sockets_quectel import (
     FAILED,
     SENT,
     SocketCommand,
-    connected,
-    find,
     payload,
     progress,
     prompting,

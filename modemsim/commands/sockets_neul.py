@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from modemsim.at.command import Answer, Command, Need
 from modemsim.at.params import Address, Choice, Hex, Int, Param, Token
 from modemsim.at.result import Refusal
-from modemsim.commands import neul_needs
+from modemsim.commands import needs, neul_needs
 from modemsim.commands.settings import SettingCommand
 from modemsim.ue.enrolment import Switch
 from modemsim.ue.module import Ue
@@ -59,7 +59,7 @@ class NeulSocket(Command):
     """Base of the socket commands."""
 
     group = "nsocket"
-    needs: ClassVar[tuple[Need, ...]] = (neul_needs.radio_on, neul_needs.bearer)
+    needs: ClassVar[tuple[Need, ...]] = (neul_needs.radio_on, needs.bearer)
     errors: ClassVar[tuple[str, ...]] = ("radio_off", "no_bearer")
     testable = False
 

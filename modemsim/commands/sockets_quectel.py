@@ -12,8 +12,9 @@ from modemsim.at.dialect import to_bytes, to_text
 from modemsim.at.params import Address, Choice, Int, Raw, Text
 from modemsim.at.result import Refusal
 from modemsim.commands import needs
+from modemsim.commands.sockets_common import connected, find
 from modemsim.ue.module import Ue
-from modemsim.ue.sockets import Access, Kind, Socket, State
+from modemsim.ue.sockets import Access, Kind, Socket
 
 SIBLING = "BC660K-GL and BC66 TCP/IP manuals as host programs use them"
 IMITATION = "module-side source of a BC260Y imitation"
@@ -33,22 +34,6 @@ class SocketCommand(Command):
     def refused(self, ue: Ue, situation: str) -> None:
         """Keep the reason for AT+QIGETERROR."""
         ue.sockets.failed(situation)
-
-
-def find(ue: Ue, id: int) -> Socket:
-    """The socket of that number; refuses when there is none."""
-    socket = ue.sockets.get(id)
-    if socket is None:
-        raise Refusal("no_socket")
-    return socket
-
-
-def connected(ue: Ue, id: int) -> Socket:
-    """The socket of that number if data can be sent on it."""
-    socket = find(ue, id)
-    if socket.state is not State.CONNECTED:
-        raise Refusal("not_connected")
-    return socket
 
 
 class Qiopen(SocketCommand):

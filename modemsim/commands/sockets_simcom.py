@@ -13,6 +13,7 @@ from modemsim.at.result import Refusal
 from modemsim.commands import needs
 from modemsim.commands.settings import SettingCommand
 from modemsim.commands.simcom_needs import release_assistance
+from modemsim.commands.sockets_common import connected, find
 from modemsim.net.ping import ping
 from modemsim.net.resolver import NameFailed
 from modemsim.net.tcp import KeepAlive
@@ -32,27 +33,13 @@ class SimcomSocket(Command):
     group = "sockets"
 
 
-def _find(ue: Ue, id: int) -> Socket:
-    socket = ue.sockets.get(id)
-    if socket is None:
-        raise Refusal("no_socket")
-    return socket
-
-
-def _connected(ue: Ue, id: int) -> Socket:
-    socket = _find(ue, id)
-    if socket.state is not State.CONNECTED:
-        raise Refusal("not_connected")
-    return socket
-
-
 def _access(ue: Ue) -> Access:
     return Access.BUFFER if ue.settings.get(MANUAL_READING) else Access.PUSH
 
 
 def _send(ue: Ue, id: int, data: bytes) -> Answer:
     """Hand data to the stack; over TCP a line tells so where AT+CSOSENDFLAG asks for it."""
-    socket = _connected(ue, id)
+    socket = connected(ue, id)
     if not ue.sockets.send(socket, data, rai=release_assistance(ue)):
         ue.publish("socket.refused", id=id, error=6)
         raise Refusal("not_connected")
@@ -96,7 +83,7 @@ class Csocon(SimcomSocket):
     host = Address(doc="address of the peer")
 
     async def write(self, ue: Ue, id: int, port: int, host: str) -> None:
-        socket = _find(ue, id)
+        socket = find(ue, id)
         if socket.state is not State.INITIAL:
             ue.publish("socket.refused", id=id, error=10 if socket.state is State.CONNECTED else 9)
             raise Refusal("connect_failed")
@@ -147,7 +134,7 @@ class Csodsend(SimcomSocket):
 
     def data_input(self, ue: Ue, values: Mapping[str, Any]) -> DataMode | None:
         """A socket that cannot send is refused before the prompt."""
-        _connected(ue, values["id"])
+        connected(ue, values["id"])
         return self.data_mode
 
     def write(self, ue: Ue, id: int, length: int | None, data: bytes) -> Answer:
@@ -164,7 +151,7 @@ class Csocl(SimcomSocket):
     id = Int(0, 4, doc="socket")
 
     def write(self, ue: Ue, id: int) -> None:
-        ue.sockets.close(_find(ue, id))
+        ue.sockets.close(find(ue, id))
 
 
 class Csosendflag(SettingCommand):
@@ -207,7 +194,7 @@ class Csoack(SimcomSocket):
         return [self.write(ue, socket.id) for socket in ue.sockets]
 
     def write(self, ue: Ue, id: int) -> Any:
-        socket = _find(ue, id)
+        socket = find(ue, id)
         return {"id": id, "sent": socket.sent, "acked": socket.acked, "unacked": socket.sent - socket.acked}
 
 
@@ -229,7 +216,7 @@ class Csoalive(SimcomSocket):
     count = Int(1, 9, default=9, doc="probes without answer after which the connection is given up")
 
     def write(self, ue: Ue, id: int, mode: int, idle: int, interval: int, count: int) -> None:
-        socket = _find(ue, id)
+        socket = find(ue, id)
         if not socket.stream:
             raise Refusal("not_allowed")
         socket.extra["keep_alive"] = KeepAlive(idle, interval, count) if mode else None
@@ -258,7 +245,7 @@ class Csorxget(SimcomSocket):
             return None
         if id is None:
             raise Refusal("missing_parameter")
-        socket = _find(ue, id)
+        socket = find(ue, id)
         if not ue.settings.get(MANUAL_READING):
             raise Refusal("not_allowed")
         if mode == 4:

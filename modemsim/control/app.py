@@ -20,6 +20,7 @@ from modemsim.control.faults import fault_routes
 from modemsim.control.follow import Follower
 from modemsim.control.upgrades import upgrade_routes
 from modemsim.platforms import aep_codec
+from modemsim.trace import host_port
 
 if TYPE_CHECKING:
     from modemsim.platforms.base import Platform
@@ -150,7 +151,9 @@ def _platform_routes(router: APIRouter, simulation: Simulation) -> None:
         """The built-in platforms of this run."""
         found: dict[str, Platform | ConnectedPlatform] = {**simulation.platforms, **simulation.connected}
         return [
-            models.PlatformSummary(name=name, address=_address(platform.address), devices=len(platform.store))
+            models.PlatformSummary(
+                name=name, address=host_port(platform.address), devices=len(platform.store)
+            )
             for name, platform in found.items()
         ]
 
@@ -264,17 +267,13 @@ def _trace_routes(router: APIRouter, follower: Follower) -> None:
         return StreamingResponse(follower.lines(follow=follow), media_type=NDJSON)
 
 
-def _address(address: tuple[str, int]) -> str:
-    return f"{address[0]}:{address[1]}"
-
-
 def _summary(device: Device) -> models.DeviceSummary:
     return models.DeviceSummary(
         endpoint=device.endpoint,
         registered=device.registered,
         lifetime=device.lifetime,
         binding=device.binding,
-        address=_address(device.address) if device.address else None,
+        address=host_port(device.address) if device.address else None,
         psk_identity=device.psk_identity,
         objects=device.objects,
         observed=device.observed,

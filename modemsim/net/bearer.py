@@ -13,7 +13,7 @@ from modemsim.net.flow import Flow
 from modemsim.net.routes import Address, Routes
 from modemsim.net.waiting import OutsideAnswers
 from modemsim.timing import Timing
-from modemsim.trace import Trace
+from modemsim.trace import Trace, host_port
 
 DELAYS = ("paging",)  # a datagram for an idle module arrives, to the module answering the paging
 """The names of a profile's [timing] that this package draws from."""
@@ -294,7 +294,7 @@ class Bearer:
         """A downlink for a module in PSM: the network keeps it for the next connection, or it is lost."""
         if self.keeps() and len(self._kept) < WAITING_LIMIT:
             self._kept.append(datagram)
-            self.note("kept", peer=_text(datagram.peer), size=len(datagram.data))
+            self.note("kept", peer=host_port(datagram.peer), size=len(datagram.data))
         else:
             self.lose(datagram, "the module is in PSM")
 
@@ -322,17 +322,17 @@ class Bearer:
     def lose(self, datagram: Datagram, reason: str) -> None:
         """Trace a datagram that goes no further."""
         direction, size = "downlink" if datagram.downlink else "uplink", len(datagram.data)
-        self.note("lost", direction=direction, peer=_text(datagram.peer), size=size, reason=reason)
+        self.note("lost", direction=direction, peer=host_port(datagram.peer), size=size, reason=reason)
 
     def passed(self, datagram: Datagram, real: Address | None) -> None:
         """Trace a datagram that arrived; an uplink left to `real`."""
-        peer, size = _text(datagram.peer), len(datagram.data)
+        peer, size = host_port(datagram.peer), len(datagram.data)
         if real is None:
             self.received_bytes += size
             self.note("downlink", peer=peer, size=size)
             return
         self.sent_bytes += size
-        self.note("uplink", peer=peer, size=size, rai=datagram.rai, real=_text(real))
+        self.note("uplink", peer=peer, size=size, rai=datagram.rai, real=host_port(real))
         if not self.routes.inside(real):
             self.answers.expect(real)
 
@@ -375,7 +375,3 @@ class Bearer:
 
 def _ignore(data: bytes, sender: Address) -> None:
     """The receiver of a socket nobody has claimed yet."""
-
-
-def _text(address: Address) -> str:
-    return f"{address[0]}:{address[1]}"

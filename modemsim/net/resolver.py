@@ -7,13 +7,13 @@ held meanwhile.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 from enum import StrEnum
 
 from modemsim import clock
 from modemsim.net.bearer import Bearer
 from modemsim.net.crossing import CrossingFailed, round_trip
+from modemsim.net.routes import ip_literal
 
 QUERY_TIMEOUT = 5.0
 """Seconds to the repetition of a query (RFC 1123, 6.1.3.3)."""
@@ -52,7 +52,7 @@ class Resolver:
 
     async def resolve(self, host: str, *, cached: bool = True) -> list[str]:
         """The addresses of a name, best first, at least one; raises NameFailed."""
-        literal = _literal(host)
+        literal = ip_literal(host)
         if literal is not None:
             return [literal]
         name = host.lower().rstrip(".")
@@ -93,10 +93,3 @@ class Resolver:
             except OSError:
                 return []
         return list(dict.fromkeys(str(address[0]) for *_, address in answers))
-
-
-def _literal(host: str) -> str | None:
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        return None

@@ -94,7 +94,7 @@ class Routes:
 
     def resolve(self, host: str) -> list[str]:
         """IP addresses a module gets for `host`: itself for an IP, else names known or routed; else none."""
-        ip = _literal(host)
+        ip = ip_literal(host)
         if ip is not None:
             return [ip]
         name = host.lower().rstrip(".")
@@ -105,7 +105,7 @@ class Routes:
     def real(self, to: Address) -> Address | None:
         """The real address behind `to`; None when it leads nowhere (offline, or no such platform)."""
         host, port = to
-        ip = _literal(host) or next(iter(self.resolve(host)), host)
+        ip = ip_literal(host) or next(iter(self.resolve(host)), host)
         routed = self._extra.get((ip, port))
         if routed is not None:
             return routed
@@ -147,7 +147,7 @@ def parse_route(text: str) -> tuple[Address, Address]:
     if not equals:
         raise ValueError(f"{text!r} is not a route; write FROM:PORT=TO:PORT")
     start, (host, port) = _endpoint(before), _endpoint(after)
-    if _literal(host) is None:
+    if ip_literal(host) is None:
         try:
             host = str(socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)[0][4][0])
         except OSError:
@@ -162,10 +162,11 @@ def _endpoint(text: str) -> Address:
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
         raise ValueError(f"{text.strip()!r} is not host:port with a port from 1 to 65535")
-    return _literal(host) or host, int(port)
+    return ip_literal(host) or host, int(port)
 
 
-def _literal(host: str) -> str | None:
+def ip_literal(host: str) -> str | None:
+    """An IP address in its usual spelling; None for anything else, such as a name."""
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:
@@ -179,7 +180,7 @@ def _from_here(address: Address) -> Address:
 
 
 def _on_this_machine(ip: str) -> bool:
-    address = _literal(ip)
+    address = ip_literal(ip)
     return address is not None and ipaddress.ip_address(address).is_loopback
 
 

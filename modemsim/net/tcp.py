@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from modemsim.net.bearer import Bearer
 from modemsim.net.crossing import GIVE_UP, CrossingFailed, Loss, cross, round_trip
 from modemsim.net.routes import Address
+from modemsim.trace import host_port
 
 FLIGHT = 4 * 1360
 """Bytes that cross the air together: four segments of the usual size behind an IPv4 tunnel."""
@@ -158,9 +159,7 @@ class TcpSocket:
 
     async def _nobody_there(self) -> None:
         """No route: connection requests vanish until the stack gives up."""
-        self._bearer.note(
-            "lost", direction="uplink", peer=f"{self.peer[0]}:{self.peer[1]}", reason="no route"
-        )
+        self._bearer.note("lost", direction="uplink", peer=host_port(self.peer), reason="no route")
         for repetition in range(SYN_REPETITIONS + 1):
             await asyncio.sleep(float(2**repetition))
         raise CrossingFailed(Loss.NO_ANSWER)
@@ -208,7 +207,7 @@ class TcpSocket:
                 self._expect()
                 await loop.sock_sendall(self._real, flight)
                 self._written += len(flight)
-                self._bearer.note("uplink", peer=_text(self.peer), size=len(flight), protocol="tcp")
+                self._bearer.note("uplink", peer=host_port(self.peer), size=len(flight), protocol="tcp")
                 await cross(self._bearer, downlink=True)
                 self.acked = max(self.acked, self._written)
             if self._closing:
@@ -227,7 +226,7 @@ class TcpSocket:
             data = await loop.sock_recv(self._real, min(room, FLIGHT))
             self._arrived()
             if self._bearer.forgotten(self._used):
-                self._bearer.note("lost", direction="downlink", peer=_text(self.peer), reason="NAT")
+                self._bearer.note("lost", direction="downlink", peer=host_port(self.peer), reason="NAT")
                 await asyncio.Event().wait()  # nothing comes through any more; sending will find out
             self._used = loop.time()
             written = self._written
@@ -240,7 +239,7 @@ class TcpSocket:
                 if not self.closed:
                     await asyncio.Event().wait()  # the other direction ends the connection
                 return Loss.CLOSED
-            self._bearer.note("downlink", peer=_text(self.peer), size=len(data), protocol="tcp")
+            self._bearer.note("downlink", peer=host_port(self.peer), size=len(data), protocol="tcp")
             self.on_data(data)
         return Loss.CLOSED
 
@@ -257,7 +256,7 @@ class TcpSocket:
                 await asyncio.sleep(settings.interval)
                 continue
             forgotten = self._bearer.forgotten(used)
-            self._bearer.note("probe", peer=_text(self.peer), protocol="tcp")
+            self._bearer.note("probe", peer=host_port(self.peer), protocol="tcp")
             if await round_trip(self._bearer) is None or forgotten:
                 missing += 1
             else:
@@ -268,7 +267,7 @@ class TcpSocket:
     async def _way_out(self) -> None:
         """Behind an address translation that has forgotten the connection all repetitions are lost."""
         if self._bearer.forgotten(self._used):
-            self._bearer.note("lost", direction="uplink", peer=_text(self.peer), reason="NAT")
+            self._bearer.note("lost", direction="uplink", peer=host_port(self.peer), reason="NAT")
             await asyncio.sleep(GIVE_UP)
             raise CrossingFailed(Loss.NO_ANSWER)
         self._used = asyncio.get_running_loop().time()
@@ -328,7 +327,3 @@ class TcpListener:
                 real.close()
                 continue
             self._on_connection(TcpSocket(self._bearer, real, (peer[0], peer[1])))
-
-
-def _text(address: Address) -> str:
-    return f"{address[0]}:{address[1]}"

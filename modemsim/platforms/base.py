@@ -22,14 +22,14 @@ from modemsim.platforms.names import device_id
 from modemsim.platforms.observer import DataObserver
 from modemsim.platforms.questions import Question, Questioner
 from modemsim.platforms.questions import segments as _segments
-from modemsim.platforms.registrar import Registrar, text
+from modemsim.platforms.registrar import Registrar
 from modemsim.platforms.session import Session
 from modemsim.platforms.site import RegistrationSite
 from modemsim.platforms.store import Address, Device, DeviceStore, Uplink
 from modemsim.platforms.style import PlatformStyle
 from modemsim.platforms.upgrade_run import UpgradeRuns
 from modemsim.platforms.upgrades import PackageSite, Upgrades, UpgradeTask
-from modemsim.trace import Trace
+from modemsim.trace import Trace, host_port
 
 _TOKEN_LENGTH = 8
 _OCTET_STREAM = 42
@@ -110,7 +110,7 @@ class Platform:
             name=self.name,
             token_length=_TOKEN_LENGTH,
         )
-        self.emit("started", address=text(self.address), secure_address=text(self.secure_address))
+        self.emit("started", address=host_port(self.address), secure_address=host_port(self.secure_address))
         self._registrar.resume()
 
     def _open_doors(self) -> Doors:
@@ -411,4 +411,4 @@ class Platform:
 
     def _message_passed(self, event: MessageEvent) -> None:
         if event.kind == "tx" and event.message.mtype is RST:
-            self.emit("reset", address=text(event.remote), message_id=event.message_id)
+            self.emit("reset", address=host_port(event.remote), message_id=event.message_id)

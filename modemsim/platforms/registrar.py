@@ -15,6 +15,7 @@ from modemsim.platforms.registration import Changes, Refused, Registration, pars
 from modemsim.platforms.session import Session
 from modemsim.platforms.store import Address, Device, DeviceStore
 from modemsim.platforms.style import PlatformStyle
+from modemsim.trace import host_port
 
 
 class Owner(Protocol):
@@ -107,7 +108,7 @@ class Registrar:
             lifetime=device.lifetime,
             binding=device.binding,
             version=device.version,
-            address=text(sender),
+            address=host_port(sender),
             objects=list(device.objects),
         )
         self._owner.heard(session)
@@ -131,7 +132,7 @@ class Registrar:
             endpoint=device.endpoint,
             lifetime=device.lifetime,
             binding=device.binding,
-            address=text(sender),
+            address=host_port(sender),
         )
         if sender != device.address:
             device.address = sender
@@ -151,7 +152,7 @@ class Registrar:
         self._owner.emit(
             "refused",
             endpoint=problem.endpoint,
-            address=text(sender),
+            address=host_port(sender),
             code=problem.code.dotted,
             reason=problem.reason,
         )
@@ -213,8 +214,3 @@ def _change(device: Device, changes: Changes) -> None:
         device.queue_mode = changes.queue_mode
     if changes.objects is not None:
         device.objects = changes.objects
-
-
-def text(address: Address) -> str:
-    """`ip:port`, as traces show it."""
-    return f"{address[0]}:{address[1]}"

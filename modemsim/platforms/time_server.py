@@ -9,7 +9,7 @@ from typing import Any
 
 from modemsim.net.ntp import answer
 from modemsim.platforms.store import Address
-from modemsim.trace import Trace
+from modemsim.trace import Trace, host_port
 
 
 class TimeServer:
@@ -33,7 +33,7 @@ class TimeServer:
             made = await loop.create_datagram_endpoint(lambda: _Answering(self), self.address)
             self._transport = made[0]
             self.address = self._transport.get_extra_info("sockname")[:2]
-            self._trace.emit("platform", "started", platform=self.name, address="{}:{}".format(*self.address))
+            self._trace.emit("platform", "started", platform=self.name, address=host_port(self.address))
 
     async def stop(self) -> None:
         """Close the port."""

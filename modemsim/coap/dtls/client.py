@@ -12,7 +12,7 @@ from modemsim.coap.datagram import Address, DatagramSocket, discard
 from modemsim.coap.dtls.association import Association, Cause, Ended, Timers
 from modemsim.coap.dtls.engine import SUITES, BackendError, Credentials, KeyLog, Suite, load
 from modemsim.coap.dtls.records import describe
-from modemsim.trace import Trace
+from modemsim.trace import Trace, host_port
 
 _WAITING = 16
 """Datagrams kept while a handshake runs; more are lost, as in a small modem."""
@@ -227,7 +227,7 @@ class DtlsClientSocket:
 
     def _trace_event(self, event: str, **fields: Any) -> None:
         if self._trace is not None:
-            self._trace.emit("dtls", event, peer=f"{self._server[0]}:{self._server[1]}", **fields)
+            self._trace.emit("dtls", event, peer=host_port(self._server), **fields)
 
 
 def _nobody(event: str, **values: Any) -> None:

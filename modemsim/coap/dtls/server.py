@@ -19,7 +19,7 @@ from modemsim.coap.dtls.records import (
     message,
     split,
 )
-from modemsim.trace import Trace
+from modemsim.trace import Trace, host_port
 
 MOST_SESSIONS = 10_000
 """Sessions a server keeps; the one that was used longest ago goes first."""
@@ -162,7 +162,7 @@ class DtlsServerSocket:
             self._acceptor = load(self._backend).server(self._keys, self._suites, None)
         while len(self._handshakes) >= MOST_HANDSHAKES:
             self._drop(next(iter(self._handshakes)))
-        engine = self._acceptor.accept(f"{sender[0]}:{sender[1]}".encode())
+        engine = self._acceptor.accept(host_port(sender).encode())
         handshake = _Handshake(Association(engine, self._timers, server=True), random)
         self._handshakes[sender] = handshake
         return handshake
@@ -235,4 +235,4 @@ class DtlsServerSocket:
 
     def _note(self, event: str, address: Address, **fields: Any) -> None:
         if self._trace is not None:
-            self._trace.emit("dtls", event, server=self._name, peer=f"{address[0]}:{address[1]}", **fields)
+            self._trace.emit("dtls", event, server=self._name, peer=host_port(address), **fields)

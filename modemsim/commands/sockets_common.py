@@ -1,0 +1,23 @@
+"""What the socket commands of several families ask first; each refuses with its own named situation."""
+
+from __future__ import annotations
+
+from modemsim.at.result import Refusal
+from modemsim.ue.module import Ue
+from modemsim.ue.sockets import Socket, State
+
+
+def find(ue: Ue, id: int) -> Socket:
+    """The socket of that number; refuses when there is none."""
+    socket = ue.sockets.get(id)
+    if socket is None:
+        raise Refusal("no_socket")
+    return socket
+
+
+def connected(ue: Ue, id: int) -> Socket:
+    """The socket of that number if data can be sent on it."""
+    socket = find(ue, id)
+    if socket.state is not State.CONNECTED:
+        raise Refusal("not_connected")
+    return socket
