@@ -108,7 +108,8 @@ def run(
     overrides: Overrides = None,
 ) -> None:
     """Run one module on a serial port until Ctrl-C, SIGTERM or SIGHUP (exit code 0)."""
-    from modemsim.cli_run import Run, make_options, run_module
+    from modemsim.cli_run import Run, run_module
+    from modemsim.cli_start import make_options
 
     options = make_options(
         profile=profile,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from modemsim.cli_common import CliError, parse_address
-from modemsim.cli_console import ConsoleSink, Output, Row, painter, row
+from modemsim.cli_view import ConsoleSink, Output, Row, painter, row
 from modemsim.trace import Record
 
 
