@@ -70,6 +70,10 @@ ScenarioFile = Annotated[
 TraceFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write everything that happens to FILE as JSON lines.")
 ]
+RecordFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write the dialogue to FILE as a transcript.")
+]
+Air = Annotated[bool, typer.Option("--air", help="Show packets and states as well.")]
 Control = Annotated[
     str | None, typer.Option(metavar="H:P", help="Serve the control API, for example 127.0.0.1:7001.")
 ]
@@ -128,6 +132,44 @@ def run(
         scenario=scenario,
     )
     run_module(options, Run(link, tcp, rfc2217, stdio, speed, trace, control, control_token))
+
+
+@app.command()
+def console(
+    profile: Profile,
+    speed: Speed = 1.0,
+    seed: Seed = 0,
+    platform: PlatformChoice = "builtin",
+    route: Route = None,
+    offline: Offline = False,
+    psk: Psk = None,
+    imei: Imei = None,
+    imsi: Imsi = None,
+    state: State = None,
+    scenario: ScenarioFile = None,
+    trace: TraceFile = None,
+    record: RecordFile = None,
+    air: Air = False,
+    overrides: Overrides = None,
+) -> None:
+    """Run one module and talk to it by hand: completion, and what its lines mean; Ctrl-D ends it."""
+    from modemsim.cli_console import Wanted, run_console
+    from modemsim.cli_start import make_options
+
+    options = make_options(
+        profile=profile,
+        seed=seed,
+        platform=platform,
+        routes=tuple(route or ()),
+        offline=offline,
+        psk=tuple(psk or ()),
+        imei=imei,
+        imsi=imsi,
+        state_dir=state,
+        scenario=scenario,
+        overrides=tuple(overrides or ()),
+    )
+    run_console(options, Wanted(speed, trace, record, air))
 
 
 @app.command()

@@ -10,8 +10,8 @@ from modemsim.testing.inbox import PROMPT, Inbox, Line
 from modemsim.testing.player import FINAL, RESPONSE_LIMIT, URC_WINDOW
 from modemsim.testing.transcript import FIELD, Kind
 
-PAUSE = 2.0
-"""Seconds of silence before a host line that a transcript keeps."""
+PAUSE = 0.5
+"""Seconds of silence before a host line that a transcript keeps, to a tenth of a second."""
 SLACK = 2.0
 """How much longer than in the recording a line may take, as a factor."""
 _PRINTABLE = re.compile(rb"[ -~]+")
@@ -24,7 +24,7 @@ class Recorder:
     ends with CR; what he sends behind a data prompt ends when the module answers.
     """
 
-    def __init__(self, write: Callable[[str], None], now: Callable[[], float]) -> None:
+    def __init__(self, write: Callable[[str], object], now: Callable[[], float]) -> None:
         self._write = write
         self._now = now
         self._inbox = Inbox()
@@ -33,13 +33,18 @@ class Recorder:
         self._since: float | None = None
         self._open = False
 
-    def header(self, summary: str, profile: str, source: str) -> None:
-        """The lines above the first step."""
-        self._write(f"# {summary}\nprofile: {profile}\nsource:  {source}\n\n")
+    def header(self, summary: str, profile: str, source: str, seed: int | None = None) -> None:
+        """The lines above the first step; the seed is that of a simulator."""
+        seeded = "" if seed is None else f"seed:    {seed}\n"
+        self._write(f"# {summary}\nprofile: {profile}\nsource:  {source}\n{seeded}\n")
 
     def action(self, text: str) -> None:
         """Something that was done to the module besides the line."""
         self._step(Kind.ACTION, text)
+
+    def done(self) -> None:
+        """The action has ended; what comes next is counted from here."""
+        self._since = self._now()
 
     def host(self, data: bytes) -> None:
         """Bytes towards the module."""
@@ -64,7 +69,7 @@ class Recorder:
         if not line:
             return
         if self._since is not None and (silent := self._now() - self._since) >= PAUSE:
-            self._step(Kind.ACTION, f"wait {math.floor(silent)}s")
+            self._step(Kind.ACTION, f"wait {math.floor(silent * 10) / 10:g}s")
         if _PRINTABLE.fullmatch(line) and line == line.strip():
             self._step(Kind.HOST, line.decode())
         else:

@@ -246,7 +246,7 @@ def _problem(draft: _Draft, step: Step) -> str | None:
             return "a host line takes no window; put '* wait 2s' before it"
         if not step.text:
             return "there is nothing to send"
-        return _bad_escape(step.text) if step.kind is Kind.RAW else None
+        return bad_escape(step.text) if step.kind is Kind.RAW else None
     if step.kind in _MODULE_KINDS:
         return _bad_pattern(draft, step.text)
     if step.kind is Kind.QUIET:
@@ -275,7 +275,8 @@ def _bad_pattern(draft: _Draft, text: str) -> str | None:
     return None
 
 
-def _bad_escape(text: str) -> str | None:
+def bad_escape(text: str) -> str | None:
+    """What is wrong with the escapes of a `>>` step, in one sentence, or None."""
     for match in _ESCAPE.finditer(text.encode()):
         if len(match[1]) != 3 and match[1] not in _ESCAPES:
             escape = match[0].decode(errors="replace")

@@ -53,9 +53,9 @@ def test_silence_before_a_host_line_is_kept_and_slow_lines_get_a_window(tape: Ta
     tape.host(b"AT\r\n")
     tape.module(b"\r\nOK\r\n")
     tape.module(b"\r\n+IP: 10.0.0.1\r\n", after=20.0)
-    tape.host(b"AT+COPS=?\r\n", after=7.6)
+    tape.host(b"AT+COPS=?\r\n", after=7.66)
     tape.module(b"\r\nOK\r\n", after=4.0)
-    assert tape.text == ("> AT\n< OK\n< +IP: 10.0.0.1  @ 0s..40s\n* wait 7s\n> AT+COPS=?\n< OK  @ 0s..8s\n")
+    assert tape.text == ("> AT\n< OK\n< +IP: 10.0.0.1  @ 0s..40s\n* wait 7.6s\n> AT+COPS=?\n< OK  @ 0s..8s\n")
 
 
 def test_data_behind_a_prompt_is_raw(tape: Tape) -> None:
