@@ -215,6 +215,21 @@ def play(
     play_files(files, Play(seed, seeds, speed, port, baud, tuple(overrides or ())))
 
 
+@app.command()
+def record(
+    port: Annotated[str, typer.Option(metavar="PATH|URL", help="The module's serial port.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The transcript; must not exist yet.")],
+    profile: Annotated[str, typer.Option(help="The module it is, for the header and the rate.")],
+    baud: Annotated[int | None, typer.Option(help="Rate of the port [default: the profile's].")] = None,
+    link: Annotated[Path | None, typer.Option(help="Where the host plugs in.")] = None,
+) -> None:
+    """Record the dialogue of a host with a real or simulated module as a transcript, until Ctrl-C."""
+    from modemsim.cli_record import LINK, Recording
+    from modemsim.cli_record import record as record_port
+
+    record_port(Recording(port, out, profile, baud, link or LINK))
+
+
 def main() -> None:
     """Entry point: errors become one sentence on standard error and an exit code."""
     _fill_standard_descriptors()

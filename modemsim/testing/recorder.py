@@ -10,6 +10,8 @@ from modemsim.testing.inbox import PROMPT, Inbox, Line
 from modemsim.testing.player import FINAL, RESPONSE_LIMIT, URC_WINDOW
 from modemsim.testing.transcript import FIELD, Kind
 
+Write = Callable[[str], object]
+"""Takes text that ends with a line."""
 PAUSE = 0.5
 """Seconds of silence before a host line that a transcript keeps, to a tenth of a second."""
 SLACK = 2.0
@@ -24,7 +26,7 @@ class Recorder:
     ends with CR; what he sends behind a data prompt ends when the module answers.
     """
 
-    def __init__(self, write: Callable[[str], object], now: Callable[[], float]) -> None:
+    def __init__(self, write: Write, now: Callable[[], float]) -> None:
         self._write = write
         self._now = now
         self._inbox = Inbox()
