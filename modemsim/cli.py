@@ -70,6 +70,9 @@ ScenarioFile = Annotated[
 TraceFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write everything that happens to FILE as JSON lines.")
 ]
+PcapFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write what the module sends and receives to FILE.")
+]
 RecordFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write the dialogue to FILE as a transcript.")
 ]
@@ -107,6 +110,7 @@ def run(
     state: State = None,
     scenario: ScenarioFile = None,
     trace: TraceFile = None,
+    pcap: PcapFile = None,
     control: Control = None,
     control_token: Token = None,
     overrides: Overrides = None,
@@ -131,7 +135,7 @@ def run(
         baud_check=baud_check,
         scenario=scenario,
     )
-    run_module(options, Run(link, tcp, rfc2217, stdio, speed, trace, control, control_token))
+    run_module(options, Run(link, tcp, rfc2217, stdio, speed, trace, pcap, control, control_token))
 
 
 @app.command()

@@ -23,6 +23,7 @@ from modemsim.cli_common import fail, parse_address, warn
 from modemsim.cli_start import check_folder, check_imei, check_speed, one_sentence, stop_event, write_trace
 from modemsim.cli_view import ConsoleSink, Output
 from modemsim.control.sockets import is_loopback, listen
+from modemsim.net.capture import Capture
 from modemsim.port import Port, PtyPort, StdioPort, TcpPort
 from modemsim.simulation import Options, Simulation
 from modemsim.trace import Record
@@ -62,6 +63,7 @@ class Run:
     stdio: bool = False
     speed: float = 1.0
     trace: Path | None = None
+    pcap: Path | None = None
     control: str | None = None
     control_token: str | None = None
 
@@ -87,6 +89,7 @@ async def _run(options: Options, run: Run) -> None:
         control: asyncio.Task[ControlServer] | None = None
         try:
             await simulation.start(port)
+            _capture(simulation, run.pcap, resources)
             for line in _banner(simulation, port, listener, token):
                 output.line(line)
             simulation.trace.subscribe(ConsoleSink(output))
@@ -176,6 +179,25 @@ def _energy(simulation: Simulation) -> str:
     used = simulation.energy()
     days = "" if used["days"] is None else f"; {used['battery_mah']:g} mAh would last {used['days']:g} days"
     return f"energy     {used['mah']:.4g} mAh in {used['seconds'] / 3600:.3g} h{days}"
+
+
+def _capture(simulation: Simulation, path: Path | None, resources: contextlib.ExitStack) -> None:
+    """Write what the module sends and receives to a file; a disk that fills up ends the file, not the run."""
+    if path is None:
+        return
+    bearer = simulation.ue.bearer
+
+    def end(error: OSError) -> None:
+        bearer.tap = None
+        warn(f"--pcap {path}: ends here: {error.strerror or error}")
+
+    try:
+        file = resources.enter_context(path.open("wb", buffering=0))
+        capture = Capture(file, simulation.network.now_utc, lambda: bearer.ip)
+    except OSError as error:
+        fail(f"--pcap {path}: cannot be written: {error.strerror or error}")
+    capture.on_failure = end
+    bearer.tap = capture
 
 
 def _banner(
