@@ -19,7 +19,8 @@ from modemsim.commands.catalogue import catalogue
 from modemsim.faults import FAULTS
 from modemsim.lwm2m import firmware
 from modemsim.platforms import upgrades
-from modemsim.profile import Profile, available, load
+from modemsim.profile import Profile, Urc, available, load
+from modemsim.profile.events import EVENTS
 from modemsim.radio import emm, psm, rrc
 from modemsim.testing.actions import ACTIONS
 from modemsim.ue import cloud_states, power, sleep
@@ -115,10 +116,17 @@ def _urcs(profile: Profile) -> list[str]:
     lines = ["## Unsolicited lines", "", "| line | when | switched by | known from |", "|---|---|---|---|"]
     for urc in profile.urcs:
         spellings = [urc.line] if urc.line else [f"{level}: {line}" for level, line in urc.lines.items()]
+        when = EVENTS[urc.on] + (f" ({conditions(urc)})" if urc.when or urc.quirk else "")
         shown = "<br>".join(f"`{line}`" for line in spellings).replace("\r\n", "\\r\\n")
         gate = f"`{urc.gate}`" if urc.gate else ""
-        lines.append(f"| {shown} | {urc.on} | {gate} | {urc.provenance or 'manual'}; {urc.source} |")
+        lines.append(f"| {shown} | {when} | {gate} | {urc.provenance or 'manual'}; {urc.source} |")
     return [*lines, ""]
+
+
+def conditions(urc: Urc) -> str:
+    """Under which values of its event, and with which quirk, a line is printed."""
+    shown = [f"{key}: {str(value).lower()}" for key, value in urc.when.items()]
+    return ", ".join(shown + ([f"quirk {urc.quirk}"] if urc.quirk else []))
 
 
 def _delays(profile: Profile) -> list[str]:

@@ -70,6 +70,13 @@ ScenarioFile = Annotated[
 TraceFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write everything that happens to FILE as JSON lines.")
 ]
+PcapFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write what the module sends and receives to FILE.")
+]
+RecordFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write the dialogue to FILE as a transcript.")
+]
+Air = Annotated[bool, typer.Option("--air", help="Show packets and states as well.")]
 Control = Annotated[
     str | None, typer.Option(metavar="H:P", help="Serve the control API, for example 127.0.0.1:7001.")
 ]
@@ -103,12 +110,14 @@ def run(
     state: State = None,
     scenario: ScenarioFile = None,
     trace: TraceFile = None,
+    pcap: PcapFile = None,
     control: Control = None,
     control_token: Token = None,
     overrides: Overrides = None,
 ) -> None:
     """Run one module on a serial port until Ctrl-C, SIGTERM or SIGHUP (exit code 0)."""
-    from modemsim.cli_run import Run, make_options, run_module
+    from modemsim.cli_run import Run, run_module
+    from modemsim.cli_start import make_options
 
     options = make_options(
         profile=profile,
@@ -126,7 +135,45 @@ def run(
         baud_check=baud_check,
         scenario=scenario,
     )
-    run_module(options, Run(link, tcp, rfc2217, stdio, speed, trace, control, control_token))
+    run_module(options, Run(link, tcp, rfc2217, stdio, speed, trace, pcap, control, control_token))
+
+
+@app.command()
+def console(
+    profile: Profile,
+    speed: Speed = 1.0,
+    seed: Seed = 0,
+    platform: PlatformChoice = "builtin",
+    route: Route = None,
+    offline: Offline = False,
+    psk: Psk = None,
+    imei: Imei = None,
+    imsi: Imsi = None,
+    state: State = None,
+    scenario: ScenarioFile = None,
+    trace: TraceFile = None,
+    record: RecordFile = None,
+    air: Air = False,
+    overrides: Overrides = None,
+) -> None:
+    """Run one module and talk to it by hand: completion, and what its lines mean; Ctrl-D ends it."""
+    from modemsim.cli_console import Wanted, run_console
+    from modemsim.cli_start import make_options
+
+    options = make_options(
+        profile=profile,
+        seed=seed,
+        platform=platform,
+        routes=tuple(route or ()),
+        offline=offline,
+        psk=tuple(psk or ()),
+        imei=imei,
+        imsi=imsi,
+        state_dir=state,
+        scenario=scenario,
+        overrides=tuple(overrides or ()),
+    )
+    run_console(options, Wanted(speed, trace, record, air))
 
 
 @app.command()
@@ -170,6 +217,21 @@ def play(
     from modemsim.cli_play import Play, play_files
 
     play_files(files, Play(seed, seeds, speed, port, baud, tuple(overrides or ())))
+
+
+@app.command()
+def record(
+    port: Annotated[str, typer.Option(metavar="PATH|URL", help="The module's serial port.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The transcript; must not exist yet.")],
+    profile: Annotated[str, typer.Option(help="The module it is, for the header and the rate.")],
+    baud: Annotated[int | None, typer.Option(help="Rate of the port [default: the profile's].")] = None,
+    link: Annotated[Path | None, typer.Option(help="Where the host plugs in.")] = None,
+) -> None:
+    """Record the dialogue of a host with a real or simulated module as a transcript, until Ctrl-C."""
+    from modemsim.cli_record import LINK, Recording
+    from modemsim.cli_record import record as record_port
+
+    record_port(Recording(port, out, profile, baud, link or LINK))
 
 
 def main() -> None:

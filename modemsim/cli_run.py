@@ -10,24 +10,23 @@ import asyncio
 import contextlib
 import os
 import secrets
-import signal
 import socket
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from modemsim import clock
 from modemsim.cli_common import fail, parse_address, warn
-from modemsim.cli_console import ConsoleSink, Output
+from modemsim.cli_start import check_folder, check_imei, check_speed, one_sentence, stop_event, write_trace
+from modemsim.cli_view import ConsoleSink, Output
 from modemsim.control.sockets import is_loopback, listen
-from modemsim.port import Port, PortError, PtyPort, StdioPort, TcpPort
-from modemsim.profile import ProfileError
-from modemsim.simulation import OptionError, Options, Simulation
-from modemsim.trace import JsonLines, Record
+from modemsim.net.capture import Capture
+from modemsim.port import Port, PtyPort, StdioPort, TcpPort
+from modemsim.simulation import Options, Simulation
+from modemsim.trace import Record
 
 if TYPE_CHECKING:
     from modemsim.control.server import ControlServer
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 LINK_FOLDER = Path("/tmp/modemsim")
 STOP_LIMIT = 1.5
 """Real seconds for an orderly end; what has not ended then is dropped."""
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 PASTE: Mapping[str, tuple[tuple[str, ...], str]] = {
     "+NCDPOPEN": (
@@ -65,40 +63,33 @@ class Run:
     stdio: bool = False
     speed: float = 1.0
     trace: Path | None = None
+    pcap: Path | None = None
     control: str | None = None
     control_token: str | None = None
 
 
-def make_options(**fields: Any) -> Options:
-    """Options of a simulation that shows today's date; raises CliError."""
-    try:
-        return Options(start=clock.wall_utc(), **fields)
-    except OptionError as error:
-        fail(str(error))
-
-
 def run_module(options: Options, run: Run) -> None:
     """Run until a signal ends it; raises CliError for what cannot be started."""
-    if not 0 < run.speed < float("inf"):
-        fail(f"--speed {run.speed:g}: a speed is a number greater than zero")
+    check_speed(run.speed)
     if sum((run.link is not None, run.tcp is not None, run.rfc2217 is not None, run.stdio)) > 1:
         fail("--link, --tcp, --rfc2217 and --stdio exclude each other: a module has one serial port")
-    _check_imei(options.imei)
-    _check_folder(options.state_dir)
+    check_imei(options.imei)
+    check_folder(options.state_dir)
     clock.run(_run(options, run), speed=run.speed)
 
 
 async def _run(options: Options, run: Run) -> None:
-    stop = _stop_event()
+    stop = stop_event()
     output = Output(sys.stderr if run.stdio else sys.stdout)
-    with contextlib.ExitStack() as resources, _one_sentence():
+    with contextlib.ExitStack() as resources, one_sentence():
         listener, token = _control_socket(run, resources)
         simulation = Simulation(options)
-        _write_trace(simulation, run.trace, resources)
+        write_trace(simulation.trace, run.trace, resources)
         port = _port(run, simulation.profile.name)
         control: asyncio.Task[ControlServer] | None = None
         try:
             await simulation.start(port)
+            _capture(simulation, run.pcap, resources)
             for line in _banner(simulation, port, listener, token):
                 output.line(line)
             simulation.trace.subscribe(ConsoleSink(output))
@@ -113,17 +104,6 @@ async def _run(options: Options, run: Run) -> None:
             await _finish(simulation, control, STOP_LIMIT * run.speed)
 
 
-@contextlib.contextmanager
-def _one_sentence() -> Iterator[None]:
-    """Turn what goes wrong at the start into one sentence and exit code 2."""
-    try:
-        yield
-    except (ProfileError, OptionError, PortError) as error:
-        fail(str(error))
-    except OSError as error:
-        fail(f"the simulation cannot go on: {error}")
-
-
 async def _finish(simulation: Simulation, control: asyncio.Task[ControlServer] | None, limit: float) -> None:
     """Remove the port at once, then end everything else, all within `limit` simulated seconds."""
     with contextlib.suppress(TimeoutError):
@@ -132,19 +112,6 @@ async def _finish(simulation: Simulation, control: asyncio.Task[ControlServer] |
             if control is None or control.cancel() or control.cancelled() or control.exception():
                 return
             await control.result().stop()
-
-
-def _stop_event() -> asyncio.Event:
-    """An event that the first of SIGNALS sets; a hang-up that the caller ignores (nohup) stays ignored.
-
-    A shell starts background jobs with SIGINT ignored; `kill -INT` ends a run all the same.
-    """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in SIGNALS:
-        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-            loop.add_signal_handler(number, stop.set)
-    return stop
 
 
 def _end_with_host(record: Record, stop: asyncio.Event) -> None:
@@ -214,46 +181,23 @@ def _energy(simulation: Simulation) -> str:
     return f"energy     {used['mah']:.4g} mAh in {used['seconds'] / 3600:.3g} h{days}"
 
 
-def _write_trace(simulation: Simulation, path: Path | None, resources: contextlib.ExitStack) -> None:
-    """Write every record to a file as JSON lines; a disk that fills up ends the file, not the run."""
+def _capture(simulation: Simulation, path: Path | None, resources: contextlib.ExitStack) -> None:
+    """Write what the module sends and receives to a file; a disk that fills up ends the file, not the run."""
     if path is None:
         return
+    bearer = simulation.ue.bearer
+
+    def end(error: OSError) -> None:
+        bearer.tap = None
+        warn(f"--pcap {path}: ends here: {error.strerror or error}")
+
     try:
-        file = resources.enter_context(path.open("w", encoding="utf-8"))
+        file = resources.enter_context(path.open("wb", buffering=0))
+        capture = Capture(file, simulation.network.now_utc, lambda: bearer.ip)
     except OSError as error:
-        fail(f"--trace {path}: cannot be written: {error.strerror or error}")
-    write = JsonLines(file)
-
-    def sink(record: Record) -> None:
-        try:
-            write(record)
-        except OSError as error:
-            end()
-            warn(f"--trace {path}: ends here: {error.strerror or error}")
-
-    end = simulation.trace.subscribe(sink)
-
-
-def _check_folder(folder: Path | None) -> None:
-    """A --state folder that can be made and written to."""
-    if folder is None:
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        fail(f"--state {folder}: cannot be written: {error.strerror or error}")
-
-
-def _check_imei(imei: str | None) -> None:
-    """Warn of a wrong check digit (3GPP TS 23.003 B.3); other errors are those of Options."""
-    if imei is None or len(imei) != 15 or not imei.isdecimal():
-        return
-    doubled = (int(digit) * (1 + index % 2) for index, digit in enumerate(imei[:14]))
-    check = -sum(value // 10 + value % 10 for value in doubled) % 10
-    if check != int(imei[14]):
-        warn(f"--imei {imei}: the check digit should be {check}; used all the same")
+        fail(f"--pcap {path}: cannot be written: {error.strerror or error}")
+    capture.on_failure = end
+    bearer.tap = capture
 
 
 def _banner(

@@ -10,6 +10,7 @@ from modemsim import profile
 from modemsim.commands.catalogue import catalogue, declarations
 from modemsim.net import bearer
 from modemsim.profile import Profile, ProfileError, available, load
+from modemsim.profile.events import EVENTS
 from modemsim.radio import radio
 from modemsim.ue import firmware
 from modemsim.ue.cloud_states import Cloud
@@ -100,6 +101,7 @@ def test_an_extending_profile_says_only_what_differs(tmp_path: Path) -> None:
         ("families = ['v251']\n", "there is no command family 'v251'"),
         ("x = \n", "mine.toml: not valid TOML"),
         ("[[urcs]]\non = 'emm'\n", "give either line or lines"),
+        ("[[urcs]]\non = 'cloud.observd'\nline = 'x'\n", r"urcs.0.on: .*did you mean 'cloud.observed'\?"),
     ],
 )  # fmt: skip
 def test_a_wrong_profile_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
@@ -164,3 +166,8 @@ def test_profiles_are_frozen() -> None:
 def test_shipped_profiles_have_their_file_names() -> None:
     assert all(load(name).name == name for name in available())
     assert profile.folder().is_dir()
+
+
+def test_every_event_of_the_vocabulary_has_a_line_somewhere() -> None:
+    used = {urc.on for name in available() for urc in load(name).urcs}
+    assert used == set(EVENTS)

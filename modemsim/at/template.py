@@ -6,6 +6,7 @@ all known. A backslash takes the next character literally.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -120,6 +121,24 @@ def fields(template: str) -> set[str]:
         return names
 
     return walk(_compile(template))
+
+
+@lru_cache(maxsize=1024)
+def pattern(template: str) -> re.Pattern[str]:
+    """What a line made from this template looks like, whatever its values are."""
+
+    def shape(parts: tuple[Any, ...]) -> str:
+        text = ""
+        for part in parts:
+            if isinstance(part, str):
+                text += re.escape(part)
+            elif isinstance(part, _Field):
+                text += ".*?"
+            else:
+                text += f"(?:{shape(part.parts)})?"
+        return text
+
+    return re.compile(shape(_compile(template)), re.DOTALL)
 
 
 def line_name(line: str) -> str | None:

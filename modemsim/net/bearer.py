@@ -30,6 +30,19 @@ class Stream(Protocol):
         """Close at once and forget what is on its way."""
 
 
+class Tap(Protocol):
+    """Sees what the module sends and receives; `port` is its own."""
+
+    def datagram(self, port: int, peer: Address, data: bytes, *, downlink: bool) -> None:
+        """A UDP datagram that arrived."""
+
+    def segment(self, port: int, peer: Address, data: bytes, *, downlink: bool) -> None:
+        """Bytes of a TCP connection that arrived."""
+
+    def closed(self, port: int, peer: Address) -> None:
+        """A TCP connection has ended."""
+
+
 class RadioLink(Protocol):
     """What the bearer needs of the radio; `connect` raises ConnectionError when there is no way."""
 
@@ -206,6 +219,7 @@ class Bearer:
         self._trace = trace
         self._sockets: list[UdpSocket] = []
         self.streams: set[Stream] = set()
+        self.tap: Tap | None = None
         self.nat_timeout: Callable[[], float | None] = lambda: None
         """Seconds without traffic after which the network forgets the way back to a socket."""
         self._waiting: deque[Datagram] = deque()
@@ -327,6 +341,9 @@ class Bearer:
     def passed(self, datagram: Datagram, real: Address | None) -> None:
         """Trace a datagram that arrived; an uplink left to `real`."""
         peer, size = host_port(datagram.peer), len(datagram.data)
+        if self.tap is not None:
+            port = datagram.socket.local[1]
+            self.tap.datagram(port, datagram.peer, datagram.data, downlink=datagram.downlink)
         if real is None:
             self.received_bytes += size
             self.note("downlink", peer=peer, size=size)

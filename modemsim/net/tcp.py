@@ -151,6 +151,8 @@ class TcpSocket:
     def _shut(self) -> None:
         self.closed = True
         self._bearer.streams.discard(self)
+        if self._bearer.tap is not None:
+            self._bearer.tap.closed(self.local_port, self.peer)
         self._arrived()
         for task in tuple(self._tasks):
             if task is not asyncio.current_task():
@@ -207,7 +209,7 @@ class TcpSocket:
                 self._expect()
                 await loop.sock_sendall(self._real, flight)
                 self._written += len(flight)
-                self._bearer.note("uplink", peer=host_port(self.peer), size=len(flight), protocol="tcp")
+                self._passed(flight, downlink=False)
                 await cross(self._bearer, downlink=True)
                 self.acked = max(self.acked, self._written)
             if self._closing:
@@ -239,9 +241,15 @@ class TcpSocket:
                 if not self.closed:
                     await asyncio.Event().wait()  # the other direction ends the connection
                 return Loss.CLOSED
-            self._bearer.note("downlink", peer=host_port(self.peer), size=len(data), protocol="tcp")
+            self._passed(data, downlink=True)
             self.on_data(data)
         return Loss.CLOSED
+
+    def _passed(self, data: bytes, *, downlink: bool) -> None:
+        direction = "downlink" if downlink else "uplink"
+        self._bearer.note(direction, peer=host_port(self.peer), size=len(data), protocol="tcp")
+        if self._bearer.tap is not None:
+            self._bearer.tap.segment(self.local_port, self.peer, data, downlink=downlink)
 
     async def _probe(self, settings: KeepAlive) -> Loss:
         """Ask a silent peer whether it is still there; data that waits for its answer asks as well."""

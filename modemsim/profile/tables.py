@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from modemsim.profile.base import Provenance as Provenance
 from modemsim.profile.base import Table
+from modemsim.profile.events import EVENTS
 from modemsim.profile.power import EnergyTable, PsmTable, Seconds, SleepTable
 from modemsim.timing import Delay
 
@@ -149,6 +151,19 @@ class Urc(Table):
     """Only while this quirk is on, or with a "!" in front, off."""
     words: dict[str, str] = {}
     """Field of the event -> table of [words] that translates it; "*" there stands for every other value."""
+
+    @field_validator("on")
+    @classmethod
+    def _known_event(cls, on: str) -> str:
+        if on not in EVENTS:
+            near = difflib.get_close_matches(on, EVENTS, 1)
+            raise ValueError("there is no such event" + (f"; did you mean {near[0]!r}?" if near else ""))
+        return on
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Every way in which it may be spelled."""
+        return (self.line,) if self.line is not None else tuple(self.lines.values())
 
     @model_validator(mode="after")
     def _one_spelling(self) -> Urc:

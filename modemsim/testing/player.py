@@ -43,9 +43,10 @@ LOOP_TICK = 1e-9
 ROUNDING = 1e-6
 """Seconds by which an instant may miss a window through the arithmetic of floats."""
 
-_FINAL = re.compile(
+FINAL = re.compile(
     r"OK|ERROR|SEND OK|SEND FAIL|\+CM[ES] ERROR: ?.+|CONNECT.*|NO CARRIER|BUSY|NO ANSWER|NO DIALTONE|[034678]"
 )
+"""Lines that end a command."""
 
 
 class Host(Protocol):
@@ -217,7 +218,7 @@ class Player:
         return since + self._window(step).high
 
     def _close(self, line: Line) -> None:
-        if self._open and _FINAL.fullmatch(line.text):
+        if self._open and FINAL.fullmatch(line.text):
             self._open.popleft()
 
     async def _check_instant(self, step: Step, line: Line, since: float) -> None:

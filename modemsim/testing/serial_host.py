@@ -71,7 +71,7 @@ async def play_on_port(transcript: Transcript, url: str, baud: int | None = None
     check_playable(transcript)
     profile = load_profile(transcript.profile, transcript.overrides)
     loop = asyncio.get_running_loop()
-    async with _opened(url, baud or profile.serial.baud) as host:
+    async with opened(url, baud or profile.serial.baud) as host:
         player = Player(transcript, host, limits=response_limits(profile))
         started = loop.time()
         playing = loop.create_task(player.play())
@@ -87,7 +87,8 @@ async def play_on_port(transcript: Transcript, url: str, baud: int | None = None
 
 
 @contextlib.asynccontextmanager
-async def _opened(url: str, baud: int) -> AsyncIterator[SerialHost]:
+async def opened(url: str, baud: int) -> AsyncIterator[SerialHost]:
+    """A port that is open for a while; raises PortUnusable."""
     try:
         port = serial.serial_for_url(url, baudrate=baud, timeout=0, write_timeout=WRITE_LIMIT)
     except (serial.SerialException, OSError, ValueError) as error:

@@ -112,7 +112,7 @@ _HEADER = re.compile(r"([a-z]+):\s*(.*)")
 _WINDOW = re.compile(r"^(.*?)(?:\s{2,}|^)@ (\S+)$")
 _ESCAPE = re.compile(rb"\\(x[0-9A-Fa-f]{2}|.|$)", re.DOTALL)
 _ESCAPES = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"\\": b"\\"}
-_FIELD = re.compile(r"\{([a-z_]\w*)(?:=(\w+))?\}")
+FIELD = re.compile(r"\{([a-z_]\w*)(?:=(\w+))?\}")
 _TYPES = {
     "int": r"[+-]?\d+",
     "hex": r"[0-9A-Fa-f]+",
@@ -246,7 +246,7 @@ def _problem(draft: _Draft, step: Step) -> str | None:
             return "a host line takes no window; put '* wait 2s' before it"
         if not step.text:
             return "there is nothing to send"
-        return _bad_escape(step.text) if step.kind is Kind.RAW else None
+        return bad_escape(step.text) if step.kind is Kind.RAW else None
     if step.kind in _MODULE_KINDS:
         return _bad_pattern(draft, step.text)
     if step.kind is Kind.QUIET:
@@ -264,7 +264,7 @@ def _problem(draft: _Draft, step: Step) -> str | None:
 def _bad_pattern(draft: _Draft, text: str) -> str | None:
     if not text:
         return "there is no line to expect; blank lines of the module are not compared"
-    for match in _FIELD.finditer(text):
+    for match in FIELD.finditer(text):
         name, kind = match[1], match[2]
         if kind is not None:
             if kind not in _TYPES:
@@ -275,7 +275,8 @@ def _bad_pattern(draft: _Draft, text: str) -> str | None:
     return None
 
 
-def _bad_escape(text: str) -> str | None:
+def bad_escape(text: str) -> str | None:
+    """What is wrong with the escapes of a `>>` step, in one sentence, or None."""
     for match in _ESCAPE.finditer(text.encode()):
         if len(match[1]) != 3 and match[1] not in _ESCAPES:
             escape = match[0].decode(errors="replace")
@@ -295,12 +296,12 @@ def raw_bytes(text: str) -> bytes:
 
 def fill_in(text: str, captured: Mapping[str, str]) -> str:
     """A host line with every `{name}` that was captured; other braces stay as they are."""
-    return _FIELD.sub(lambda m: captured.get(m[1], m[0]) if m[2] is None else m[0], text)
+    return FIELD.sub(lambda m: captured.get(m[1], m[0]) if m[2] is None else m[0], text)
 
 
 def is_literal(text: str) -> bool:
     """Whether an expected line holds no capture, so that it can equal only itself."""
-    return _FIELD.search(text) is None
+    return FIELD.search(text) is None
 
 
 def match_line(expected: str, line: str, captured: Mapping[str, str]) -> dict[str, str] | None:
@@ -313,7 +314,7 @@ def _pattern(expected: str, captured: Mapping[str, str]) -> Iterator[str]:
     """The pieces of the regular expression an expected line stands for."""
     position = 0
     here: set[str] = set()
-    for match in _FIELD.finditer(expected):
+    for match in FIELD.finditer(expected):
         yield re.escape(expected[position : match.start()])
         position = match.end()
         name, kind = match[1], match[2]

@@ -91,6 +91,11 @@ class Terminal:
         """A command runs or URCs wait."""
         return self._port is not None and self._port.busy
 
+    @property
+    def takes_data(self) -> bool:
+        """What the host sends next is data: behind a prompt, or for the peer of a connection."""
+        return self._port is not None and self._port.takes_data
+
     async def flushed(self) -> None:
         """Until every URC that waits only for idle line has left the module."""
         if self._port is not None:
@@ -156,6 +161,11 @@ class _PoweredPort:
     def busy(self) -> bool:
         """A command runs or URCs wait."""
         return self._running or self.session is not None or len(self._urcs) > 0
+
+    @property
+    def takes_data(self) -> bool:
+        """Whether input is data and no command."""
+        return self._data_mode
 
     # -- from the host --
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modemsim.at.dialect import Dialect, to_bytes, to_text
-from modemsim.at.template import fields, fit_spacing, render
+from modemsim.at.template import fields, fit_spacing, pattern, render
 
 
 class Stat(IntEnum):
@@ -113,3 +113,20 @@ def test_any_template_renders_or_says_why_not(template: str, values: dict[str, A
         render(template, values)
     except (ValueError, KeyError):
         return
+
+
+@pytest.mark.parametrize("line", ["+CEREG: 1", '+CEREG: 5,"7A2B",9', "+CEREG: 0\n1"])
+def test_a_line_is_known_by_its_template(line: str) -> None:
+    assert pattern('+CEREG: {stat}[,"{tac}",{act}]').fullmatch(line)
+    assert not pattern("+CSCON: {mode}").fullmatch(line)
+
+
+def test_a_template_is_no_pattern_of_its_own() -> None:
+    assert pattern("a.b*({x})").fullmatch("a.b*(1)")
+    assert not pattern("a.b*({x})").fullmatch("axb(1)")
+
+
+@given(st.text(max_size=6), st.none() | st.integers(), st.text(max_size=6))
+def test_what_a_template_renders_fits_its_pattern(literal: str, first: int | None, second: str) -> None:
+    template = "+X: {first}[,{second}]" + "".join("\\" + char for char in literal)
+    assert pattern(template).fullmatch(render(template, {"first": first, "second": second}))

@@ -74,6 +74,7 @@ def transcript(tmp_path: Path) -> Path:
         (["bc260y", "--control", "198.51.100.1:7001"], "--control 198.51.100.1:7001: cannot listen there: "),
         (["bc260y", "--tcp", "198.51.100.1:7001"], "cannot listen on 198.51.100.1:7001: "),
         (["bc260y", "--trace", "/proc/no/trace"], "--trace /proc/no/trace: cannot be written: "),
+        (["bc260y", "--pcap", "/proc/no/pcap"], "--pcap /proc/no/pcap: cannot be written: "),
         (["bc260y", "--state", "/proc/no"], "--state /proc/no: cannot be written: "),
         (["bc260y", "--link", "/proc/no/link"], "/proc/no/link cannot be made: "),
     ],

@@ -1,112 +1,139 @@
-"""The live view: how records look, and an output that must never stop the simulation."""
+"""`modemsim console` from outside, from a pipe and at a terminal, and the help it gives."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import Any
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
 
+import ptyprocess
 import pytest
 
-from modemsim.cli_common import CliError, parse_address
-from modemsim.cli_console import ConsoleSink, Output, Row, painter, row
+from modemsim.cli_explain import Manual, Meanings
+from modemsim.profile import load
+from modemsim.testing.simulated import play
 from modemsim.trace import Record
+from modemsim.ue.language import dialect
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = (sys.executable, "-m", "modemsim", "console")
+LIMIT = 20.0
 
 
-def record(layer: str, event: str, **fields: Any) -> Record:
-    return Record(12.3456, layer, event, fields)
+def console(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [*PROGRAM, *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, input=script, capture_output=True, text=True, timeout=LIMIT)
+
+
+@pytest.mark.realtime
+def test_lines_from_a_pipe_are_carried_out_and_recorded(tmp_path: Path) -> None:
+    recorded = tmp_path / "session.at"
+    done = console(
+        'ATI\n* wait attached\n* wait 1s\nAT+QIOPEN=0,0,"UDP","echo.modemsim.test",7\n* wait 2s\n'
+        "AT+QISEND=0,3\na\\b\n* wait 2s\n>> AT+CGMM\\r\n",
+        "bc260y", "--speed", 20, "--seed", 3, "--record", recorded,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = [line.partition("  ")[2] if line[:1] != " " else line[12:] for line in done.stdout.splitlines()]
+    assert '<-  +QIURC: "recv",0,3,"a\\b"' in shown
+    assert (
+        shown[shown.index('<-  +QIURC: "recv",0,3,"a\\b"') + 1].strip() == "received data, told with the line"
+    )
+    assert any("Quectel_BC260Y-CN" in line for line in shown[-4:])
+    play(recorded).check()
+
+
+@pytest.mark.realtime
+def test_an_action_that_cannot_be_done_is_an_exit_code() -> None:
+    done = console("* power off\n* fly\nAT\n", "bc35", "--speed", 20)
+    assert done.returncode == 1
+    assert "there is no action 'fly'" in done.stdout
+    assert done.stderr == "modemsim: an action could not be done\n"
+
+
+@pytest.mark.realtime
+def test_without_a_profile_of_that_name_it_is_one_sentence() -> None:
+    done = console("", "bc35x")
+    assert done.returncode == 2
+    assert done.stderr.startswith("modemsim: there is no profile 'bc35x'; did you mean bc35?")
+
+
+@pytest.mark.realtime
+def test_at_a_terminal_lines_are_completed_and_explained() -> None:
+    environment = dict(os.environ, TERM="xterm", NO_COLOR="1")
+    terminal = ptyprocess.PtyProcess.spawn(
+        [*PROGRAM, "bc260y", "--speed", "3"], cwd=str(ROOT), env=environment, dimensions=(40, 140)
+    )
+
+    def see(text: bytes) -> None:
+        seen, deadline = b"", time.monotonic() + LIMIT
+        while text not in seen:
+            ready, _, _ = select.select([terminal.fd], [], [], deadline - time.monotonic())
+            assert ready, seen
+            piece = terminal.read(4096)
+            if b"\x1b[6n" in piece:  # where is the cursor? (ECMA-48, 8.3.35)
+                terminal.write(b"\x1b[10;1R")
+            seen += piece
+
+    try:
+        see(b"+CPIN: READY")
+        terminal.write(b"AT+CGM\t")
+        see(b"Tell the firmware revision.")
+        terminal.write(b"\x15AT+CGMM=")
+        see(b"AT+CGMM  Tell the model.")
+        terminal.write(b"\x15AT+CGMM\r")
+        see(b"Quectel_BC260Y-CN")
+        terminal.write(b"* network outage on\r")
+        terminal.write(b"* nonsense\r")
+        see(b"there is no action")
+        terminal.write(b"\x04")
+        with contextlib.suppress(EOFError):
+            while terminal.read(4096):
+                continue
+        assert terminal.wait() == 0
+    finally:
+        terminal.terminate(force=True)
+
+
+def test_a_line_with_two_meanings_is_explained_by_what_happened_last() -> None:
+    profile = load("bc260y")
+    meanings = Meanings(profile, dialect(profile).fit)
+    assert meanings.of("+QLWEVTIND: 1") == "the registration was refused, or nothing answered"
+    meanings(Record(1.0, "ue", "cloud.unsecured", {}))
+    assert meanings.of("+QLWEVTIND: 1") == "the DTLS session could not be made anew"
+    assert meanings.of("RDY") is None
+
+
+def test_lines_are_known_in_the_spelling_of_the_module() -> None:
+    profile = load("bc35")
+    assert Meanings(profile, dialect(profile).fit).of("+CSCON:1") == (
+        "the signalling connection was set up or released"
+    )
 
 
 @pytest.mark.parametrize(
-    ("seen", "shown"),
+    ("typed", "usage"),
     [
-        (record("at", "rx", line="AT"), Row("->", "AT", "bold cyan")),
-        (record("at", "tx", line="OK"), Row("<-", "OK", "green")),
-        (record("at", "urc", line="+IP: 1.2.3.4"), Row("<-", "+IP: 1.2.3.4", "bold yellow")),
-        (record("at", "unknown", command="AT\x1b[2J"), Row("!!", "unknown command=AT\\x1b[2J", "red")),
-        (
-            record("coap", "tx", type="CON", code="POST", path="/rd", mid=7, peer="1.2.3.4:5683", length=110),
-            Row(" ~", "coap CON POST /rd  sent to 1.2.3.4:5683, id 7, 110 bytes", "dim"),
-        ),
-        (
-            record("coap", "rx", type="ACK", code="2.01", path="/", mid=7, peer="1.2.3.4:5683", length=20),
-            Row(" ~", "coap ACK 2.01  got from 1.2.3.4:5683, id 7, 20 bytes", "dim"),
-        ),
-        (record("coap", "malformed", data=b"\x01"), Row(" ~", "coap malformed data=01", "dim")),
-        (
-            record("platform", "observed", objects=["/1", "/3"]),
-            Row(" ~", "platform observed objects=/1,/3", "dim"),
-        ),
-        (record("power", "booted", cause=None), Row("  ", "power booted", "dim")),
-        (record("ue", "internal_error", error="x"), Row("!!", "ue internal_error error=x", "red")),
+        ("AT+NMGS=", "AT+NMGS=<length>,<data>,[<type>]  length: "),
+        ('at+ncdpopen="a,b",', 'AT+NCDPOPEN=<ip_addr>,[<port>],[<psk>]  port: '),
+        ("AT+CIMI", "AT+CIMI  Tell the IMSI of the USIM."),
+        ("AT+NOPE=", None),
+        ("", None),
     ],
-)
-def test_rows(seen: Record, shown: Row) -> None:
-    assert row(seen) == shown
+)  # fmt: skip
+def test_the_command_being_typed_is_explained(typed: str, usage: str | None) -> None:
+    shown = Manual(load("bc260y")).usage(typed)
+    assert shown is None if usage is None else str(shown).startswith(usage)
 
 
-def test_a_sink_writes_plain_lines_where_there_is_no_terminal() -> None:
-    reader, writer = os.pipe()
-    with os.fdopen(reader) as shown, os.fdopen(writer, "w") as stream:
-        sink = ConsoleSink(Output(stream))
-        sink(record("at", "rx", line="AT"))
-        sink(record("ue", "nitz"))
-        stream.close()
-        assert shown.read() == "    12.346  ->  AT\n"
-
-
-def test_colours_follow_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.delenv("COLORTERM", raising=False)
-    assert painter()("AT", "bold") == "\x1b[1mAT\x1b[0m"
-    assert painter()("AT", "") == "AT"
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert painter()("AT", "bold") == "AT"
-
-
-def test_lines_without_room_are_left_out_and_counted() -> None:
-    reader, writer = os.pipe()
-    with os.fdopen(reader, "rb", buffering=0) as pipe, os.fdopen(writer, "w") as stream:
-        output = Output(stream)
-        for _ in range(1000):
-            output.line("x" * 999)
-        kept = pipe.read(1 << 20).count(b"\n")
-        assert 0 < kept < 1000
-        output.line("again")
-        stream.close()
-        left_out = f"({1000 - kept} lines left out: the reader of this output is too slow)\n"
-        assert pipe.read(1 << 20).decode() == f"{left_out}again\n"
-
-
-def test_a_reader_that_goes_away_ends_the_output() -> None:
-    reader, writer = os.pipe()
-    with os.fdopen(writer, "w") as stream:
-        output = Output(stream)
-        os.close(reader)
-        output.line("one")
-        output.line("two")
-
-
-def test_no_output_at_all() -> None:
-    output = Output(None)
-    output.line("nobody sees it")
-    assert not output.is_terminal
-
-
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [
-        ("127.0.0.1:7000", ("127.0.0.1", 7000)),
-        ("7000", ("127.0.0.1", 7000)),
-        ("[::1]:0", ("::1", 0)),
-        ("localhost:65535", ("localhost", 65535)),
-    ],
-)
-def test_addresses(text: str, address: tuple[str, int]) -> None:
-    assert parse_address("--tcp", text) == address
-
-
-@pytest.mark.parametrize("text", ["", ":", "here:", ":1", "::1:1", "h:65536", "h:-1", "h:\u0663"])
-def test_addresses_that_are_none(text: str) -> None:
-    with pytest.raises(CliError, match=r"--tcp .*: "):
-        parse_address("--tcp", text)
+def test_completion_knows_commands_and_actions() -> None:
+    manual = Manual(load("bc260y"))
+    assert "AT+NMGS" in dict(manual.completions("at+nm"))
+    assert dict(manual.completions("* power")) == {
+        "* power on|off|reset|cut": "Press the module's power key: on, orderly off, reset, or cut the supply."
+    }
+    assert not list(manual.completions("AT+NMGS=5"))

@@ -81,7 +81,7 @@ def test_a_job_without_a_terminal(run: Run, tmp_path: Path) -> None:
     link = tmp_path / "deep" / "module"
     trace = tmp_path / "trace.jsonl"
     started = time.monotonic()
-    process = run(*QUICK, "--link", link, "--trace", trace)
+    process = run(*QUICK, "--link", link, "--trace", trace, "--pcap", tmp_path / "run.pcap")
     assert line_with(process, "port") == f"port       {link}  (9600 baud)"
     assert time.monotonic() - started < LIMIT
     with serial.Serial(str(link), 9600, timeout=LIMIT) as port:
@@ -99,6 +99,7 @@ def test_a_job_without_a_terminal(run: Run, tmp_path: Path) -> None:
     assert b"\x1b" not in out
     assert re.search(rb"^ +\d+\.\d{3}  ->  AT$", out, re.MULTILINE)
     assert re.search(rb"^ +\d+\.\d{3}  <-  OK$", out, re.MULTILINE)
+    assert (tmp_path / "run.pcap").read_bytes().startswith(b"\xd4\xc3\xb2\xa1")
     records = [json.loads(line) for line in trace.read_text().splitlines()]
     assert {"at", "power", "serial"} <= {record["layer"] for record in records}
 
