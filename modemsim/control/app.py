@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from modemsim.control import models
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 API_VERSION = "1"
 PREFIX = "/api/v1"
 NDJSON = "application/x-ndjson"
+PAGE = Path(__file__).with_name("page.html")
+POLICY = "default-src 'self' 'unsafe-inline'"
+"""The page loads nothing from elsewhere."""
 _UNAUTHORISED = "send the token that the run printed or was given as 'Authorization: Bearer TOKEN'"
 _ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": models.Problem} for code in (401, 404, 409, 422)}
 
@@ -41,7 +45,14 @@ def create_app(simulation: Simulation, token: str | None = None) -> FastAPI:
         _air_routes(router, simulation)
         fault_routes(router, simulation)
 
-    return _app(simulation.trace, token, routes)
+    app = _app(simulation.trace, token, routes)
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> HTMLResponse:
+        """The page for a browser, which asks the API for everything it shows."""
+        return HTMLResponse(PAGE.read_text(encoding="utf-8"), headers={"Content-Security-Policy": POLICY})
+
+    return app
 
 
 def create_platform_app(world: World, token: str | None = None) -> FastAPI:
