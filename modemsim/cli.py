@@ -220,6 +220,24 @@ def play(
 
 
 @app.command()
+def platform(
+    listen: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=H:P", help="Where one of them listens; may be repeated."),
+    ] = None,
+    strict_devices: Strict = False,
+    psk: Psk = None,
+    trace: TraceFile = None,
+    control: Control = None,
+    control_token: Token = None,
+) -> None:
+    """Run the built-in platforms alone, for modules elsewhere, until Ctrl-C."""
+    from modemsim.cli_platform import Alone, run_platforms
+
+    run_platforms(Alone(tuple(listen or ()), strict_devices, tuple(psk or ()), trace, control, control_token))
+
+
+@app.command()
 def record(
     port: Annotated[str, typer.Option(metavar="PATH|URL", help="The module's serial port.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The transcript; must not exist yet.")],

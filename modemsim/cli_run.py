@@ -9,27 +9,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets
-import socket
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modemsim import clock
 from modemsim.cli_common import fail, parse_address, warn
+from modemsim.cli_serve import ControlApi
 from modemsim.cli_start import check_folder, check_imei, check_speed, one_sentence, stop_event, write_trace
 from modemsim.cli_view import ConsoleSink, Output
-from modemsim.control.sockets import is_loopback, listen
 from modemsim.net.capture import Capture
 from modemsim.port import Port, PtyPort, StdioPort, TcpPort
 from modemsim.simulation import Options, Simulation
 from modemsim.trace import Record
 
 if TYPE_CHECKING:
-    from modemsim.control.server import ControlServer
+    from fastapi import FastAPI
 
 LINK_FOLDER = Path("/tmp/modemsim")
 STOP_LIMIT = 1.5
@@ -82,81 +80,43 @@ async def _run(options: Options, run: Run) -> None:
     stop = stop_event()
     output = Output(sys.stderr if run.stdio else sys.stdout)
     with contextlib.ExitStack() as resources, one_sentence():
-        listener, token = _control_socket(run, resources)
+        control = ControlApi(run.control, run.control_token, resources)
         simulation = Simulation(options)
         write_trace(simulation.trace, run.trace, resources)
         port = _port(run, simulation.profile.name)
-        control: asyncio.Task[ControlServer] | None = None
         try:
             await simulation.start(port)
             _capture(simulation, run.pcap, resources)
-            for line in _banner(simulation, port, listener, token):
+            for line in _banner(simulation, port, control):
                 output.line(line)
             simulation.trace.subscribe(ConsoleSink(output))
             if run.stdio:
                 simulation.trace.subscribe(lambda record: _end_with_host(record, stop))
-            if listener is not None:
-                control = asyncio.create_task(_serve_control(simulation, listener, token))
-                control.add_done_callback(_report_control)
+            control.start(partial(_app, simulation))
             await stop.wait()
             output.line(_energy(simulation))
         finally:
             await _finish(simulation, control, STOP_LIMIT * run.speed)
 
 
-async def _finish(simulation: Simulation, control: asyncio.Task[ControlServer] | None, limit: float) -> None:
+def _app(simulation: Simulation, token: str | None) -> FastAPI:
+    from modemsim.control.app import create_app
+
+    return create_app(simulation, token)
+
+
+async def _finish(simulation: Simulation, control: ControlApi, limit: float) -> None:
     """Remove the port at once, then end everything else, all within `limit` simulated seconds."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(limit):
             await simulation.stop()
-            if control is None or control.cancel() or control.cancelled() or control.exception():
-                return
-            await control.result().stop()
+            await control.stop()
 
 
 def _end_with_host(record: Record, stop: asyncio.Event) -> None:
     """The end of standard input is the end of the run."""
     if (record.layer, record.event) == ("serial", "closed"):
         stop.set()
-
-
-# ------------------------------------------------------------------ control API
-
-
-def _control_socket(run: Run, resources: contextlib.ExitStack) -> tuple[socket.socket | None, str | None]:
-    """The listening socket of the control API, if asked for, and the token its clients need."""
-    if run.control is None:
-        return None, None
-    host, port = parse_address("--control", run.control)
-    try:
-        listener = listen(host, port)
-    except OSError as error:
-        fail(f"--control {run.control}: cannot listen there: {error.strerror or error}")
-    resources.callback(listener.close)
-    token = run.control_token
-    if token is None and not is_loopback(host):
-        token = secrets.token_urlsafe(24)
-    return listener, token
-
-
-async def _serve_control(simulation: Simulation, listener: socket.socket, token: str | None) -> ControlServer:
-    """Import the framework aside while the module already answers, then serve."""
-    with clock.hold():
-        await asyncio.get_running_loop().run_in_executor(None, _import_control)
-    from modemsim.control.app import create_app
-    from modemsim.control.server import ControlServer
-
-    return ControlServer(create_app(simulation, token), listener)
-
-
-def _import_control() -> None:
-    for name in ("app", "server"):
-        import_module(f"modemsim.control.{name}")
-
-
-def _report_control(task: asyncio.Task[ControlServer]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        warn(f"the control API cannot be served: {task.exception()}")
 
 
 # ------------------------------------------------------------------ pieces of the start
@@ -200,9 +160,7 @@ def _capture(simulation: Simulation, path: Path | None, resources: contextlib.Ex
     bearer.tap = capture
 
 
-def _banner(
-    simulation: Simulation, port: Port, listener: socket.socket | None, token: str | None
-) -> Iterator[str]:
+def _banner(simulation: Simulation, port: Port, control: ControlApi) -> Iterator[str]:
     """Port, platforms and three lines to paste."""
     profile = simulation.profile
     baud = f"{profile.serial.baud} baud" if profile.serial.baud else "any rate"
@@ -210,11 +168,7 @@ def _banner(
     yield f"port       {port.name}  ({baud})"
     reached = [f"{name} {address[0]}:{address[1]}" for name, address in simulation.world.addresses.items()]
     yield f"platforms  {', '.join(reached) or 'none'}"
-    if listener is not None:
-        host, number = listener.getsockname()[:2]
-        yield f"control    http://{f'[{host}]' if ':' in host else host}:{number}"
-    if token is not None:
-        yield f"token      {token}"
+    yield from control.banner()
     found = [entry for name, entry in PASTE.items() if name in profile.commands]
     if found:
         lines, hint = found[0]

@@ -145,6 +145,14 @@ class World:
         secured = {SECURED.format(name): item.secure_address for name, item in self.platforms.items()}
         return plain | secured
 
+    def place(self, name: str, address: Address) -> None:
+        """Give a platform or service, by its name in `addresses`, the address it will start on."""
+        for peer in self._peers:
+            if name == peer.name:
+                peer.address = address
+            elif isinstance(peer, Platform) and name == SECURED.format(peer.name):
+                peer.secure_address = address
+
     @property
     def _peers(self) -> list[Platform | ConnectedPlatform | Service]:
         return [*self.platforms.values(), *self.connected.values(), *self.services.values()]

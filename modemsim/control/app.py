@@ -6,49 +6,65 @@ state.
 
 from __future__ import annotations
 
-import base64
 import secrets
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from modemsim.control import models
 from modemsim.control.faults import fault_routes
 from modemsim.control.follow import Follower
-from modemsim.control.upgrades import upgrade_routes
-from modemsim.platforms import aep_codec
-from modemsim.trace import host_port
+from modemsim.control.platforms import platform_routes
 
 if TYPE_CHECKING:
-    from modemsim.platforms.base import Platform
-    from modemsim.platforms.connected import ConnectedPlatform
-    from modemsim.platforms.downlinks import Downlink
-    from modemsim.platforms.store import Device
     from modemsim.radio.network import Network
-    from modemsim.simulation import Simulation
+    from modemsim.simulation import Simulation, World
+    from modemsim.trace import Trace
 
 API_VERSION = "1"
 PREFIX = "/api/v1"
 NDJSON = "application/x-ndjson"
+PAGE = Path(__file__).with_name("page.html")
+POLICY = "default-src 'self' 'unsafe-inline'"
+"""The page loads nothing from elsewhere."""
 _UNAUTHORISED = "send the token that the run printed or was given as 'Authorization: Bearer TOKEN'"
 _ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": models.Problem} for code in (401, 404, 409, 422)}
 
 
 def create_app(simulation: Simulation, token: str | None = None) -> FastAPI:
     """The API over `simulation`; with a token every /api/v1 request needs it as a bearer token."""
+
+    def routes(router: APIRouter) -> None:
+        _module_routes(router, simulation)
+        platform_routes(router, simulation.world)
+        _air_routes(router, simulation)
+        fault_routes(router, simulation)
+
+    app = _app(simulation.trace, token, routes)
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> HTMLResponse:
+        """The page for a browser, which asks the API for everything it shows."""
+        return HTMLResponse(PAGE.read_text(encoding="utf-8"), headers={"Content-Security-Policy": POLICY})
+
+    return app
+
+
+def create_platform_app(world: World, token: str | None = None) -> FastAPI:
+    """The part of the API that platforms without a module have."""
+    return _app(world.trace, token, lambda router: platform_routes(router, world))
+
+
+def _app(trace: Trace, token: str | None, routes: Callable[[APIRouter], None]) -> FastAPI:
     app = FastAPI(title="modemsim control API", version=API_VERSION, docs_url=None, redoc_url=None)
-    follower = Follower(simulation.trace)
+    follower = Follower(trace)
     router = APIRouter(prefix=PREFIX, dependencies=[Depends(_guard(token))], responses=_ERRORS)
-    _module_routes(router, simulation)
-    _platform_routes(router, simulation)
-    _owner_routes(router, simulation)
-    _downlink_routes(router, simulation)
-    upgrade_routes(router, lambda name: _platform(simulation, name))
-    _air_routes(router, simulation)
-    fault_routes(router, simulation)
+    routes(router)
     _trace_routes(router, follower)
     app.include_router(router)
     app.state.follower = follower
@@ -125,125 +141,6 @@ def _module_routes(router: APIRouter, simulation: Simulation) -> None:
         return models.Module.model_validate(simulation.status())
 
 
-def _platform(simulation: Simulation, name: str) -> Platform:
-    if name in simulation.connected:
-        raise HTTPException(409, f"the platform {name} has no registrations to change")
-    if name not in simulation.platforms:
-        known = ", ".join([*simulation.platforms, *simulation.connected]) or "none in this run"
-        raise HTTPException(404, f"there is no platform {name!r}; there are {known}")
-    return simulation.platforms[name]
-
-
-def _any_platform(simulation: Simulation, name: str) -> Platform | ConnectedPlatform:
-    return simulation.connected.get(name) or _platform(simulation, name)
-
-
-def _device(simulation: Simulation, name: str, endpoint: str) -> Device:
-    store = _any_platform(simulation, name).store
-    if endpoint not in store:
-        raise HTTPException(404, f"the platform {name} knows no device {endpoint!r}")
-    return store[endpoint]
-
-
-def _platform_routes(router: APIRouter, simulation: Simulation) -> None:
-    @router.get("/platforms")
-    async def platforms() -> list[models.PlatformSummary]:
-        """The built-in platforms of this run."""
-        found: dict[str, Platform | ConnectedPlatform] = {**simulation.platforms, **simulation.connected}
-        return [
-            models.PlatformSummary(
-                name=name, address=host_port(platform.address), devices=len(platform.store)
-            )
-            for name, platform in found.items()
-        ]
-
-    @router.get("/platforms/{name}/devices")
-    async def devices(name: str) -> list[models.DeviceSummary]:
-        """The devices a platform knows."""
-        return [_summary(device) for device in _any_platform(simulation, name).store]
-
-    @router.put("/platforms/{name}/devices/{endpoint}")
-    async def provision(
-        name: str, endpoint: str, request: models.DeviceRequest | None = None
-    ) -> models.DeviceSummary:
-        """Make a device known, as its owner does in the console; needed where --strict-devices is on.
-
-        With a pre-shared key it registers over DTLS and no other way.
-        """
-        if request is None or request.psk_hex is None:
-            return _summary(_any_platform(simulation, name).store.provision(endpoint))
-        store = _platform(simulation, name).store
-        try:
-            return _summary(store.secure(endpoint, bytes.fromhex(request.psk_hex), request.psk_identity))
-        except ValueError as error:
-            raise HTTPException(409, str(error)) from None
-
-    @router.delete("/platforms/{name}/devices/{endpoint}", status_code=204)
-    async def remove(name: str, endpoint: str) -> None:
-        """Delete a device with all it has sent; its registration ends."""
-        _device(simulation, name, endpoint)
-        _any_platform(simulation, name).store.remove(endpoint)
-
-    @router.get("/platforms/{name}/devices/{endpoint}/uplinks")
-    async def uplinks(name: str, endpoint: str) -> list[models.UplinkRecord]:
-        """What a device sent, oldest first."""
-        return [
-            models.UplinkRecord(
-                time=uplink.time,
-                path=uplink.path,
-                payload_hex=uplink.payload.hex().upper(),
-                payload_base64=base64.b64encode(uplink.payload).decode(),
-                type=uplink.type,
-                message_id=uplink.message_id,
-                decoded=_decoded(_any_platform(simulation, name), uplink.payload),
-            )
-            for uplink in _device(simulation, name, endpoint).uplinks
-        ]
-
-
-def _owner_routes(router: APIRouter, simulation: Simulation) -> None:
-    @router.patch("/platforms/{name}/devices/{endpoint}")
-    async def change(name: str, endpoint: str, request: models.DeviceChanges) -> models.DeviceSummary:
-        """Change what the owner of a device sets in the platform's console."""
-        device = _device(simulation, name, endpoint)
-        _platform(simulation, name).save_power(endpoint, request.power_saving)
-        return _summary(device)
-
-    @router.post("/platforms/{name}/devices/{endpoint}/forget", status_code=204)
-    async def forget(name: str, endpoint: str) -> None:
-        """Drop the observation of a device, so that its next notification is answered with RST."""
-        if not _device(simulation, name, endpoint).observed:
-            raise HTTPException(409, f"the platform {name} does not observe the device {endpoint!r} now")
-        _platform(simulation, name).forget(endpoint)
-
-
-def _downlink_routes(router: APIRouter, simulation: Simulation) -> None:
-    @router.post("/platforms/{name}/devices/{endpoint}/downlinks", status_code=202)
-    async def send(name: str, endpoint: str, request: models.DownlinkRequest) -> models.DownlinkRecord:
-        """Send a command to a device; it waits until the device can hear it."""
-        _device(simulation, name, endpoint)
-        platform, payload = _any_platform(simulation, name), bytes.fromhex(request.payload_hex)
-        if request.service_id is None:
-            if request.variable:
-                raise HTTPException(422, "variable: only the body of a service command has fields")
-            return _downlink(platform.downlink(endpoint, payload))
-        try:
-            body = aep_codec.pack([payload], [None]) if request.variable else payload
-            return _downlink(platform.command(endpoint, request.service_id, body))
-        except aep_codec.CodecError as error:
-            raise HTTPException(422, str(error)) from None
-        except TypeError as error:
-            raise HTTPException(409, str(error)) from None
-
-    @router.get("/platforms/{name}/devices/{endpoint}/downlinks/{id}")
-    async def downlink(name: str, endpoint: str, id: str) -> models.DownlinkRecord:
-        """What became of a command."""
-        found = _device(simulation, name, endpoint).downlinks.get(id)
-        if found is None:
-            raise HTTPException(404, f"the device {endpoint!r} has no downlink command {id!r}")
-        return _downlink(found)
-
-
 def _air_routes(router: APIRouter, simulation: Simulation) -> None:
     @router.get("/network")
     async def network() -> models.Network:
@@ -265,49 +162,6 @@ def _trace_routes(router: APIRouter, follower: Follower) -> None:
     async def trace(follow: Annotated[bool, Query()] = False) -> StreamingResponse:
         """Everything that happened, one JSON object a line; `follow=1` goes on with what happens next."""
         return StreamingResponse(follower.lines(follow=follow), media_type=NDJSON)
-
-
-def _summary(device: Device) -> models.DeviceSummary:
-    return models.DeviceSummary(
-        endpoint=device.endpoint,
-        registered=device.registered,
-        lifetime=device.lifetime,
-        binding=device.binding,
-        address=host_port(device.address) if device.address else None,
-        psk_identity=device.psk_identity,
-        objects=device.objects,
-        observed=device.observed,
-        last_heard=device.last_heard,
-        power_saving=device.power_saving,
-    )
-
-
-def _decoded(platform: Platform | ConnectedPlatform, payload: bytes) -> models.ServicePayload | None:
-    """A payload in AEP's codec, if it is one."""
-    frame = platform.decode(payload)
-    if frame is None:
-        return None
-    value = aep_codec.variable(frame.body)
-    return models.ServicePayload.model_validate(
-        {
-            "kind": frame.kind.label,
-            "service_id": frame.service_id,
-            "task_id": frame.task_id,
-            "body_hex": frame.body.hex().upper(),
-            "value_hex": None if value is None else value.hex().upper(),
-        }
-    )
-
-
-def _downlink(downlink: Downlink) -> models.DownlinkRecord:
-    return models.DownlinkRecord(
-        id=downlink.id,
-        state=downlink.state.value,
-        payload_hex=downlink.payload.hex().upper(),
-        reason=downlink.reason,
-        task_id=downlink.task_id,
-        response_hex=None if downlink.response is None else downlink.response.hex().upper(),
-    )
 
 
 def _network(network: Network) -> models.Network:

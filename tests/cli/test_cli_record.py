@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import serial
+from cli_process import LIMIT, ROOT, modemsim
 
 from modemsim.testing.transcript import load
 
 pytestmark = pytest.mark.realtime
-
-ROOT = Path(__file__).parents[2]
-LIMIT = 10.0
-
-
-@contextlib.contextmanager
-def modemsim(*arguments: object, ready: bytes) -> Iterator[subprocess.Popen[bytes]]:
-    """A running command, from the line that says it is ready to an orderly end."""
-    command = [sys.executable, "-m", "modemsim", *map(str, arguments)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        try:
-            assert any(line.startswith(ready) for line in process.stdout)
-            yield process
-        finally:
-            process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=LIMIT)
-        assert (process.returncode, errors) == (0, b"")
 
 
 def test_a_dialogue_goes_through_and_into_the_file(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import httpx
 
 from modemsim import clock
-from modemsim.control.app import create_app
+from modemsim.control.app import create_platform_app
 from modemsim.platforms.base import Platform
 from modemsim.platforms.china_telecom import Aep, CtIot
 from modemsim.platforms.store import Uplink
@@ -27,8 +27,8 @@ def with_platform(
         platform = kind(trace=trace, stream=random.Random(1))
         device = platform.store.provision("868543060974334")
         device.registered = True
-        simulation = SimpleNamespace(trace=trace, platforms={platform.name: platform}, connected={})
-        transport = httpx.ASGITransport(create_app(simulation))
+        world = SimpleNamespace(trace=trace, platforms={platform.name: platform}, connected={})
+        transport = httpx.ASGITransport(create_platform_app(world))
         base = f"http://sim/api/v1/platforms/{platform.name}/devices"
         async with httpx.AsyncClient(transport=transport, base_url=base) as client:
             await use(client, platform)

@@ -61,6 +61,10 @@ class FakeSimulation:
         self.powered = "on"
         self.present = True
 
+    @property
+    def world(self) -> FakeSimulation:
+        return self
+
     def status(self) -> dict[str, Any]:
         return {
             "profile": "bc260y",

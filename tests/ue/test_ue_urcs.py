@@ -22,12 +22,12 @@ def printed(urc: Urc, *happened: dict[str, object], on: frozenset[str] = frozens
         lambda quirk: quirk is None or (quirk.removeprefix("!") in on) is not quirk.startswith("!"),
     )
     for values in happened:
-        sources.happened("x", values)
+        sources.happened("emm", values)
     return lines
 
 
 def test_a_word_stands_in_for_a_field() -> None:
-    urc = Urc(on="x", line="+X: {reason},{id}", words={"reason": "code"})
+    urc = Urc(on="emm", line="+X: {reason},{id}", words={"reason": "code"})
     assert printed(urc, {"reason": "4.03", "id": 7}, {"reason": "timeout", "id": 8}) == [
         "+X: 13,7",
         "+X: 1,8",
@@ -35,7 +35,7 @@ def test_a_word_stands_in_for_a_field() -> None:
 
 
 def test_a_line_may_depend_on_a_quirk() -> None:
-    urc = Urc(on="x", line="+X", quirk="loud")
+    urc = Urc(on="emm", line="+X", quirk="loud")
     assert printed(urc, {}) == []
     assert printed(urc, {}, on=frozenset({"loud"})) == ["+X"]
-    assert printed(Urc(on="x", line="+X", quirk="!loud"), {}) == ["+X"]
+    assert printed(Urc(on="emm", line="+X", quirk="!loud"), {}) == ["+X"]
