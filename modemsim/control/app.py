@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from modemsim.control import models
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 API_VERSION = "1"
 PREFIX = "/api/v1"
 NDJSON = "application/x-ndjson"
+PEM = "application/x-pem-file"
 _UNAUTHORISED = "send the token that the run printed or was given as 'Authorization: Bearer TOKEN'"
 _ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": models.Problem} for code in (401, 404, 409, 422)}
 
@@ -156,6 +157,13 @@ def _platform_routes(router: APIRouter, simulation: Simulation) -> None:
             )
             for name, platform in found.items()
         ]
+
+    @router.get("/platforms/ca.pem", response_class=Response)
+    async def authority() -> Response:
+        """The certificate of the authority that signs for the platforms' TLS, for hosts to load."""
+        if simulation.world.authority is None:
+            raise HTTPException(404, "this run has no platforms of its own")
+        return Response(simulation.world.authority.certificate, media_type=PEM)
 
     @router.get("/platforms/{name}/devices")
     async def devices(name: str) -> list[models.DeviceSummary]:
