@@ -35,6 +35,8 @@ FAMILIES = (
     "sockets_quectel",
     "ip_quectel",
     "sockets_ec800e",
+    "files_quectel",
+    "ssl_quectel",
     "mqtt_quectel",
     "fota_quectel",
     "sockets_neul",
