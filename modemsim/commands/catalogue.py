@@ -42,6 +42,7 @@ FAMILIES = (
     "sockets_neul",
     "sockets_simcom",
     "mqtt_simcom",
+    "tls_simcom",
 )
 """Modules of this package; a profile names the ones its module speaks, a later one going first."""
 
