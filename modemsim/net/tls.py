@@ -85,13 +85,16 @@ class TlsSocket:
 
     async def connect(self, to: Address, local_port: int = 0) -> None:
         """Open the TCP connection; raises as `TcpSocket.connect` does, TlsFailed for unusable settings."""
+        self._tcp.peer = to
         name = self._settings.server_name
         try:
             self._tls = self._settings.context().wrap_bio(
                 self._incoming, self._outgoing, server_hostname=name
             )
         except ValueError as error:
-            raise TlsFailed(TlsFailure.NAME, str(error)) from error
+            self._refuse(TlsFailed(TlsFailure.NAME, str(error)))
+        except TlsFailed as failed:
+            self._refuse(failed)
         await self._tcp.connect(to, local_port)
 
     async def negotiate(self) -> None:
@@ -107,7 +110,10 @@ class TlsSocket:
         suite, version = tls.cipher(), tls.version()
         self._note("tls_up", version=version, cipher=suite and suite[0])
         self._up = True
-        self._pump()
+        self._soon()  # what came with the last flight is for an owner who knows that the connection stands
+
+    def _soon(self) -> None:
+        asyncio.get_running_loop().call_soon(self._pump)
 
     def _secured(self) -> ssl.SSLObject:
         assert self._tls is not None, "connect comes first"
@@ -179,8 +185,8 @@ class TlsSocket:
             self._tcp.send(data)
 
     def read_on(self) -> None:
-        """The owner has room again."""
-        self._pump()
+        """The owner has room again; what waits reaches it later, never from within this call."""
+        self._soon()
         self._tcp.read_on()
 
     def _record_room(self) -> int:

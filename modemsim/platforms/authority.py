@@ -57,24 +57,28 @@ class Authority:
     @cached_property
     def context(self) -> ssl.SSLContext:
         """What servers of the box use: TLS 1.2 and later."""
-        from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ec
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_ciphers("ALL:!aNULL:!eNULL:!PSK")
-        root, issuer = self._root
-        keys: tuple[Key, ...] = (ec.generate_private_key(ec.SECP256R1()), _rsa_key())
-        for key in keys:
-            secret = key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
+        for key in (ec.generate_private_key(ec.SECP256R1()), _rsa_key()):
             with tempfile.TemporaryDirectory() as folder:  # the standard library reads files only
                 path = Path(folder, "pair")
-                path.write_bytes(secret + _pem(self._sign(key, root, issuer)))
+                path.write_bytes(b"".join(self.issue(key)))
                 context.load_cert_chain(path)
         return context
+
+    def issue(self, key: Key) -> tuple[bytes, bytes]:
+        """A certificate for a key in the names of this authority, and the key, both as PEM."""
+        from cryptography.hazmat.primitives import serialization
+
+        root, issuer = self._root
+        secret = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        return _pem(self._sign(key, root, issuer)), bytes(secret)
 
     def _sign(
         self, key: Key, signer: EllipticCurvePrivateKey, issuer: x509.Certificate | None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from modemsim.platforms.authority import Authority
 from modemsim.platforms.store import Address
@@ -31,44 +31,74 @@ class TlsDoor:
         self.name = name
         self.address: Address = (host, port)
         self.down = False
-        self._serve = serve
+        self.serve = serve
         self._authority = authority
         self._trace = trace
         self._server: asyncio.Server | None = None
-        self._negotiating: set[asyncio.StreamWriter] = set()
+        self._arrived: set[asyncio.Transport] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Open the port, which is the same after a restart; raises OSError if it is taken."""
         if self._server is None:
-            self._server = await asyncio.start_server(self._connected, *self.address)
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_server(lambda: _Arrival(self), *self.address)
             self.address = self._server.sockets[0].getsockname()[:2]
             self._trace.emit("platform", "started", platform=self.name, address=host_port(self.address))
 
     async def stop(self) -> None:
-        """Close the port and what negotiates; the service ends the connections it was handed."""
+        """Close the port and every connection."""
         if self._server is None:
             return
         self._server.close()
         self._server = None
-        for writer in tuple(self._negotiating):
-            writer.transport.abort()
+        for transport in tuple(self._arrived):
+            transport.abort()
         await asyncio.sleep(0)
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._negotiating.add(writer)
+    def arrived(self, transport: asyncio.Transport) -> None:
+        """A connection has come; negotiate, unless the service hangs."""
+        self._arrived.add(transport)
+        if not self.down:
+            task = asyncio.get_running_loop().create_task(self._negotiate(transport))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def gone(self, transport: asyncio.Transport) -> None:
+        """A connection has ended."""
+        self._arrived.discard(transport)
+
+    async def _negotiate(self, transport: asyncio.Transport) -> None:
+        loop = asyncio.get_running_loop()
+        protocol = asyncio.StreamReaderProtocol(asyncio.StreamReader(), self.serve)
         try:
-            if self.down:
-                while await reader.read(4096):
-                    pass
-                return
-            await writer.start_tls(self._authority.context, ssl_handshake_timeout=PATIENCE)
-        except (OSError, asyncio.CancelledError) as error:
+            secured = await loop.start_tls(
+                transport,
+                protocol,
+                self._authority.context,
+                server_side=True,
+                ssl_handshake_timeout=PATIENCE,
+            )
+        except OSError as error:
             self._trace.emit("platform", "tls_refused", platform=self.name, reason=str(error))
-            writer.transport.abort()
-            return
-        finally:
-            self._negotiating.discard(writer)
-            if self.down:
-                with contextlib.suppress(ConnectionError):
-                    writer.close()
-        await self._serve(reader, writer)
+            secured = None
+        self._arrived.discard(transport)
+        if secured is None:  # also when it ended the moment it was secured
+            transport.abort()
+        else:
+            protocol.connection_made(secured)
+
+
+class _Arrival(asyncio.Protocol):
+    """A connection before TLS."""
+
+    def __init__(self, door: TlsDoor) -> None:
+        self._door = door
+        self._transport: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        self._door.arrived(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._door.gone(self._transport)
