@@ -57,7 +57,7 @@ SUITES: Mapping[str, str] = {
     "0XC02F": "ECDHE-RSA-AES128-GCM-SHA256",
     "0XC030": "ECDHE-RSA-AES256-GCM-SHA384",
 }
-"""IANA's number of each suite and OpenSSL's name; what the library has dropped cannot be negotiated here."""
+"""IANA's number of each suite and OpenSSL's name, the strongest last; the library has dropped some."""
 
 
 class SslCommand(Command):
@@ -91,7 +91,7 @@ def security(ue: Ue, context: int, host: str) -> TlsSettings:
         now=None if config(ue, "ignorelocaltime", context) else ue.calendar.now_utc,
         oldest="1.0" if version == EVERY_VERSION else VERSIONS[version],
         newest=VERSIONS[min(version, len(VERSIONS) - 1)],
-        ciphers=":".join(SUITES.values()) if suite == EVERY_SUITE else SUITES[suite],
+        ciphers=":".join(reversed([*SUITES.values()])) if suite == EVERY_SUITE else SUITES[suite],
         alpn=config(ue, "alpn", context),
         renegotiation=bool(config(ue, "renegotiation", context)),
         limit=float(config(ue, "negotiatetime", context)),
