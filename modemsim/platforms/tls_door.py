@@ -70,7 +70,7 @@ class TlsDoor:
 
     async def _negotiate(self, transport: asyncio.Transport) -> None:
         loop = asyncio.get_running_loop()
-        protocol = asyncio.StreamReaderProtocol(asyncio.StreamReader(), self.serve)
+        protocol = _Secured(asyncio.StreamReader(), self.serve)
         try:
             secured = await loop.start_tls(
                 transport,
@@ -87,6 +87,14 @@ class TlsDoor:
             transport.abort()
         else:
             protocol.connection_made(secured)
+
+
+class _Secured(asyncio.StreamReaderProtocol):
+    """A stream behind TLS, where no direction stays open alone."""
+
+    def eof_received(self) -> bool:
+        super().eof_received()
+        return False
 
 
 class _Arrival(asyncio.Protocol):
