@@ -68,9 +68,13 @@ class TlsSocket:
     @property
     def acked(self) -> int:
         """Bytes of the host that the peer has."""
+        self._settle()
+        return self._acked
+
+    def _settle(self) -> None:
+        """Forget the ends of what the peer has by now."""
         while self._marks and self._marks[0][0] <= self._tcp.acked:
             self._acked = self._marks.popleft()[1]
-        return self._acked
 
     @property
     def unacked(self) -> int:
@@ -176,6 +180,7 @@ class TlsSocket:
                 taken = self._secured().write(self._unsent[:RECORD])
                 del self._unsent[:taken]
         self._flush()
+        self._settle()
         if not self._unsent:
             self._marks.append((self._tcp.sent, self.sent))
 

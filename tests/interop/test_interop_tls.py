@@ -235,6 +235,38 @@ def test_openssl_asks_for_a_certificate_and_gets_one_or_says_so(tmp_path: Path) 
         with_module(work, port)
 
 
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_a_negotiation_that_openssl_wants_again(tmp_path: Path, allowed: int) -> None:
+    files, port = Files(tmp_path), free_port()
+    command = [program("openssl"), "s_server", "-accept", f"127.0.0.1:{port}", "-tls1_2"]
+
+    with peer([*command, "-cert", files.certificate, "-key", files.key], port) as process:
+        source = process.stdin
+        assert source is not None
+
+        async def type_in(text: bytes) -> None:
+            with clock.hold():
+                await asyncio.sleep(0.5)
+                source.write(text)
+                source.flush()
+                await asyncio.sleep(0.5)
+
+        async def work(host: Host) -> None:
+            await host.configure(files, f'"renegotiation",1,{allowed}')
+            await host.say(f'AT+QSSLOPEN=1,1,0,"{NAME}",443,1', "OK\r\n", "+QSSLOPEN: 0,0\r\n")
+            await type_in(b"r\n")
+            if not allowed:
+                await host.port.host_read_until(b'+QSSLURC: "closed",0\r\n', 60)
+                return
+            await host.say("AT+QSSLSEND=0,6", "> ")
+            host.port.host_write(b"hello\n")
+            await host.port.host_read_until(b"SEND OK\r\n", 10)
+            await type_in(b"down\n")
+            await host.port.host_read_until(b'+QSSLURC: "recv",0,5\r\ndown\n', 60)
+
+        with_module(work, port)
+
+
 def test_data_of_any_bytes_crosses_both_ways(tmp_path: Path) -> None:
     files, stream = Files(tmp_path), random.Random(4)
     up, down = stream.randbytes(100_000), stream.randbytes(100_000)

@@ -418,6 +418,39 @@ def test_a_server_name_is_sent_only_where_it_is_wished() -> None:
     play(body)
 
 
+def test_a_protocol_is_offered_where_it_is_wished() -> None:
+    async def body(bench: Bench) -> None:
+        trusted, chosen = authority(), []
+        context = trusted.context
+        context.set_alpn_protocols(["mqtt", "http/1.1"])
+
+        async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            chosen.append(writer.get_extra_info("ssl_object").selected_alpn_protocol())
+            await echo(reader, writer)
+
+        async with server(note, context) as where:
+            for alpn in ("mqtt", ""):
+                tls = await opened(bench, wishes(trusted, alpn=alpn), where)
+                tls.abort()
+                await asyncio.sleep(1)
+        assert chosen == ["mqtt", None]
+
+    play(body)
+
+
+def test_a_talkative_owner_leaves_nothing_behind() -> None:
+    async def body(bench: Bench) -> None:
+        trusted = authority()
+        async with server(context=trusted.context) as where:
+            tls = await opened(bench, wishes(trusted), where)
+            for _ in range(200):
+                tls.send(b"x")
+                await asyncio.sleep(1)
+            assert len(tls._marks) < 3
+
+    play(body)
+
+
 def test_an_authority_keeps_its_certificates_and_covers_its_names() -> None:
     one = authority(NOW, "a.test", "*.b.test", "192.0.2.7")
     assert one.certificate is one.certificate
