@@ -208,6 +208,13 @@ def devices(context: typer.Context) -> None:
 
 
 @app.command()
+def ca(context: typer.Context) -> None:
+    """Print the certificate of the authority that signs for the platforms' TLS, as PEM."""
+    for line in _client(context).stream("/platforms/ca.pem"):
+        typer.echo(line)
+
+
+@app.command()
 def provision(
     context: typer.Context,
     platform: Annotated[str, typer.Argument(metavar="PLATFORM")],

@@ -15,14 +15,16 @@ from modemsim.coap.dtls.engine import BackendError, KeyLog, choose
 from modemsim.commands.catalogue import catalogue
 from modemsim.faults import Faults
 from modemsim.net import Address
-from modemsim.net.routes import SECURED, Routes, parse_route
+from modemsim.net.routes import SECURED, TLS, Routes, parse_route, secured_names
 from modemsim.platforms.aep_mqtt import AepMqtt
 from modemsim.platforms.aep_tcp import AepTcp
+from modemsim.platforms.authority import Authority
 from modemsim.platforms.base import Platform
 from modemsim.platforms.china_telecom import Aep, CtIot
 from modemsim.platforms.connected import ConnectedPlatform
 from modemsim.platforms.echo import Echo
 from modemsim.platforms.time_server import TimeServer
+from modemsim.platforms.tls_door import TlsDoor
 from modemsim.port.base import HasLines, Port
 from modemsim.port.uart import Uart
 from modemsim.profile import Profile, load
@@ -38,8 +40,8 @@ PLATFORMS = ("builtin", "none")
 ACTIONS = ("on", "off", "reset", "cut")
 
 
-Service = Echo | TimeServer
-"""A host in the box that is no platform."""
+Service = Echo | TimeServer | TlsDoor
+"""A host in the box that is no platform, or another door to one."""
 
 
 class OptionError(ValueError):
@@ -102,6 +104,8 @@ class World:
     platforms: Mapping[str, Platform] = field(default_factory=dict)
     connected: Mapping[str, ConnectedPlatform] = field(default_factory=dict)
     services: Mapping[str, Service] = field(default_factory=dict)
+    authority: Authority | None = None
+    """Signs for the doors with TLS."""
     started: bool = False
     _languages: dict[int, tuple[Profile, Language]] = field(default_factory=dict, repr=False)
 
@@ -121,13 +125,21 @@ class World:
             for endpoint, key in map(parse_psk, options.psk):
                 platform.store.secure(endpoint, key)
         kinds: tuple[type[ConnectedPlatform], ...] = (AepMqtt, AepTcp)
-        connected = [kind(trace=trace, strict=options.strict_devices) for kind in kinds]
+        connected = {kind.name: kind(trace=trace, strict=options.strict_devices) for kind in kinds}
+        authority, echo = Authority(network.now_utc, secured_names()), Echo(trace=trace)
+        services: list[Service] = [
+            echo,
+            TimeServer(network.now_utc, trace=trace),
+            TlsDoor(TLS.format(Echo.name), echo.serve, authority, trace=trace),
+            TlsDoor(TLS.format(AepMqtt.name), connected[AepMqtt.name].connected, authority, trace=trace),
+        ]
         return cls(
             network,
             trace,
             {platform.name: platform for platform in platforms},
-            {platform.name: platform for platform in connected},
-            {Echo.name: Echo(trace=trace), TimeServer.name: TimeServer(network.now_utc, trace=trace)},
+            connected,
+            {service.name: service for service in services},
+            authority,
         )
 
     def language(self, profile: Profile) -> Language:

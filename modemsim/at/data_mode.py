@@ -20,7 +20,8 @@ class DataMode:
     it without data, None for no such byte; neither byte means anything while data is counted. timeout: name
     of the timing after which the module gives up, None for never. max_bytes: uncounted data is sent by
     itself when it is that long. echo: whether data is echoed (under ATE1). cancelled, timed_out: the
-    situation refused then, "" for a plain OK.
+    situation refused then, "" for a plain OK. patience: seconds of silence after which the module gives up.
+    acknowledge: the module sends `A` after so many bytes each.
     """
 
     prompt: str | None = None
@@ -33,6 +34,8 @@ class DataMode:
     echo: bool = False
     cancelled: str = ""
     timed_out: str = "aborted"
+    patience: float | None = None
+    acknowledge: int | None = None
 
 
 class DataEnd(StrEnum):

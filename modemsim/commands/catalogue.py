@@ -35,11 +35,14 @@ FAMILIES = (
     "sockets_quectel",
     "ip_quectel",
     "sockets_ec800e",
+    "files_quectel",
+    "ssl_quectel",
     "mqtt_quectel",
     "fota_quectel",
     "sockets_neul",
     "sockets_simcom",
     "mqtt_simcom",
+    "tls_simcom",
 )
 """Modules of this package; a profile names the ones its module speaks, a later one going first."""
 

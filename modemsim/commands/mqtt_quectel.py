@@ -12,6 +12,7 @@ from modemsim.at.data_mode import DataMode
 from modemsim.at.dialect import to_bytes
 from modemsim.at.params import Address, Choice, Int, Raw, Text
 from modemsim.at.result import Refusal
+from modemsim.commands import ssl_quectel
 from modemsim.ue.module import Ue
 from modemsim.ue.mqtt_client import Link, MqttClient
 
@@ -49,7 +50,7 @@ class Qmtcfg(MqttCommand):
     ITEMS: Mapping[str, tuple[tuple[int, int], ...]] = {
         "version": ((3, 4),),
         "pdpcid": ((1, 15),),
-        "ssl": ((0, 0),),
+        "ssl": ((0, 1), (0, 5)),
         "keepalive": ((0, 3600),),
         "session": ((0, 1),),
         "timeout": ((1, 60), (1, 10), (0, 1)),
@@ -138,6 +139,9 @@ class Qmtopen(MqttCommand):
             ue.publish("mqtt.opened", id=id, result=ue.profile.mqtt.numbers["busy"])
             return
         _options(ue, id, ue.mqtt.client(id))
+        secured, context = config(ue, "ssl", id)[:2]
+        security = ssl_quectel.security(ue, context, host) if secured else None
+        ue.mqtt.client(id).options.security = security
         buffered, with_length = config(ue, "recv/mode", id)[:2]
         ue.mqtt.receive(id, buffered=bool(buffered), with_length=bool(with_length))
         ue.mqtt.open(id, host, port)

@@ -11,6 +11,7 @@ from modemsim.at.params import Address, Choice, Hex, Int, Text, Token
 from modemsim.at.result import Refusal
 from modemsim.commands import needs
 from modemsim.commands.settings import SettingCommand
+from modemsim.net.tls_settings import TlsSettings
 from modemsim.ue.module import Ue
 from modemsim.ue.mqtt_client import Link, MqttClient
 
@@ -88,7 +89,7 @@ class Cmqnew(CmqCommand):
     def read(self, ue: Ue) -> str:
         client = ue.mqtt.client(CLIENT)
         made = client.link is not Link.CLOSED
-        return f"+CMQNEW: {CLIENT},{int(made)},{client.server[0] if made else 'null'}"
+        return f"{self.name}: {CLIENT},{int(made)},{client.server[0] if made else 'null'}"
 
     async def write(self, ue: Ue, host: str, port: int, timeout: int, buffer: int, cid: int) -> Any:
         if ue.mqtt.busy(CLIENT):
@@ -96,9 +97,14 @@ class Cmqnew(CmqCommand):
         client = ue.mqtt.client(CLIENT)
         client.options.timeout = max(1, timeout // 1000)
         client.options.retries = 0
+        client.options.security = self.security(ue)
         if await client.open(host, port) != "ok":
             raise Refusal("connect_failed")
         return {"id": CLIENT}
+
+    def security(self, ue: Ue) -> TlsSettings | None:
+        """How the connection is secured: not at all."""
+        return None
 
 
 class Cmqcon(CmqCommand):

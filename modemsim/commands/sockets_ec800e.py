@@ -23,7 +23,7 @@ from modemsim.commands.sockets_quectel import (
 )
 from modemsim.ue.module import Ue
 from modemsim.ue.socket_session import SocketSession
-from modemsim.ue.sockets import Access, Kind, Socket, State
+from modemsim.ue.sockets import Access, Kind, Socket, Sockets, State
 
 GUIDE = "EC800E AEP guide, 4.3.3"
 STACK = "AT objects of the vendor's newer stack (EC718); EG800K test plan"
@@ -43,18 +43,24 @@ class Qiopen(sockets_quectel.Qiopen):
         return super().write(ue, **said)
 
     async def _connect(self, ue: Ue, socket: Socket) -> Answer:
-        if await ue.sockets.establish(socket) != "ok":
-            ue.sockets.drop(socket)
-            raise Refusal("connect_failed")
-        return _online(ue, socket)
+        return await connect(ue, ue.sockets, socket)
 
 
-def _online(ue: Ue, socket: Socket) -> Answer:
+async def connect(ue: Ue, table: Sockets, socket: Socket) -> Answer:
+    """Open a socket for transparent mode and enter it; refuses when it cannot be opened."""
+    if await table.establish(socket) != "ok":
+        table.drop(socket)
+        raise Refusal("connect_failed")
+    return _online(ue, table, socket)
+
+
+def _online(ue: Ue, table: Sockets, socket: Socket) -> Answer:
     """CONNECT, and from there on host and peer hear each other only."""
     session = socket.extra.get("session")
     if session is None:
-        session = socket.extra["session"] = SocketSession(ue.sockets, socket)
-    ue.sockets.online = socket
+        session = socket.extra["session"] = SocketSession(table, socket)
+    ue.sockets.online = ue.ip.ssl_sockets.online = None
+    table.online = socket
     return Answer(final=Final.CONNECT.text, after=lambda: ue.terminal.go_online(session))
 
 
@@ -108,7 +114,7 @@ class Qiswtmd(SocketCommand):
         socket = connected(ue, id)
         socket.access = Access(access)
         if socket.access is Access.TRANSPARENT:
-            return _online(ue, socket)
+            return _online(ue, ue.sockets, socket)
         socket.on_received = None
         socket.extra.pop("session", None)
         return Answer(after=ue.sockets.pump)
@@ -121,10 +127,11 @@ class BackOnline(SocketCommand):
     value = Int(0, 0, default=0, doc="nothing to choose")
 
     def execute(self, ue: Ue, value: int) -> Answer:
-        socket = ue.sockets.online
+        table = ue.ip.ssl_sockets if ue.sockets.online is None else ue.sockets
+        socket = table.online
         if socket is None or socket.state is not State.CONNECTED:
             return Answer(final=Final.NO_CARRIER.text)
-        return _online(ue, socket)
+        return _online(ue, table, socket)
 
 
 class Qisendex(SocketCommand):

@@ -25,6 +25,7 @@ class Loss(StrEnum):
     REFUSED = "refused"
     RESET = "reset"
     CLOSED = "closed"
+    SECURITY = "security"
 
 
 class CrossingFailed(ConnectionError):

@@ -17,7 +17,8 @@ from modemsim import mqtt
 from modemsim.mqtt import Kind, MqttError, Packet
 from modemsim.net.crossing import CrossingFailed, Loss
 from modemsim.net.resolver import NameFailed, NameProblem, Resolver
-from modemsim.net.tcp import TcpSocket
+from modemsim.net.tls import Stream, open_stream
+from modemsim.net.tls_settings import TlsFailed, TlsSettings
 
 
 class Link(IntEnum):
@@ -39,6 +40,7 @@ class Ended(StrEnum):
     ANSWERS = "answers"
     BEARER = "bearer"
     PROTOCOL = "protocol"
+    SECURITY = "security"
 
 
 @dataclass
@@ -52,6 +54,7 @@ class MqttOptions:
     retries: int = 3
     notice: bool = False
     will: mqtt.Will | None = None
+    security: TlsSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class MqttClient:
 
     def __init__(
         self,
-        make_socket: Callable[[], TcpSocket],
+        make_socket: Callable[[TlsSettings | None], Stream],
         resolver: Resolver,
         spawn: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]],
     ) -> None:
@@ -81,7 +84,7 @@ class MqttClient:
         self._make_socket = make_socket
         self._resolver = resolver
         self._spawn = spawn
-        self._tcp: TcpSocket | None = None
+        self._tcp: Stream | None = None
         self._decoder = mqtt.Decoder()
         self._answers: dict[tuple[Kind, int], asyncio.Future[Packet]] = {}
         self._held: set[int] = set()
@@ -91,13 +94,16 @@ class MqttClient:
     # ------------------------------------------------------------ connection
 
     async def open(self, host: str, port: int) -> str:
-        """Open the connection; "ok" or the situation that prevented it (no_bearer, dns, connect)."""
+        """Open the connection; "ok" or the situation that prevented it (no_bearer, dns, connect, tls)."""
         self.server = (host, port)
-        tcp = self._tcp = self._make_socket()
+        tcp = self._tcp = self._make_socket(self.options.security)
         tcp.on_data, tcp.on_end, tcp.room = self._arrived, self._ended, lambda: self.room()
         try:
             address = (await self._resolver.resolve(host))[0]
-            await tcp.connect((address, port))
+            await open_stream(tcp, (address, port))
+        except TlsFailed:
+            self._forget()  # what TLS has to say to the peer still leaves
+            return "tls"
         except (NameFailed, CrossingFailed) as failed:
             self.drop()
             if isinstance(failed, NameFailed):
@@ -258,7 +264,8 @@ class MqttClient:
             answer.set_result(packet)
 
     def _ended(self, loss: Loss) -> None:
-        self.over({Loss.NO_BEARER: Ended.BEARER, Loss.NO_ANSWER: Ended.ANSWERS}.get(loss, Ended.PEER))
+        known = {Loss.NO_BEARER: Ended.BEARER, Loss.NO_ANSWER: Ended.ANSWERS, Loss.SECURITY: Ended.SECURITY}
+        self.over(known.get(loss, Ended.PEER))
 
     def over(self, ended: Ended) -> None:
         """The connection is gone for this reason."""

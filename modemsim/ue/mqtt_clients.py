@@ -16,7 +16,7 @@ from modemsim import mqtt
 from modemsim.at.dialect import to_text
 from modemsim.net.bearer import Bearer
 from modemsim.net.resolver import Resolver
-from modemsim.net.tcp import TcpSocket
+from modemsim.net.tls import make_stream
 from modemsim.profile import MqttTable
 from modemsim.ue.mqtt_client import Ended, Link, MqttClient, Outcome
 
@@ -54,7 +54,7 @@ class MqttClients:
     def client(self, id: int) -> MqttClient:
         """The client of that number; it exists from the first time it is named."""
         if id not in self._clients:
-            client = MqttClient(lambda: TcpSocket(self._bearer), self._resolver, self._spawn)
+            client = MqttClient(partial(make_stream, self._bearer), self._resolver, self._spawn)
             client.on_message = partial(self._message, id)
             client.on_end = partial(self._ended, id)
             client.on_repeat = partial(self._repeated, id)

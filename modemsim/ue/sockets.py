@@ -18,7 +18,9 @@ from modemsim.net import Address, UdpSocket
 from modemsim.net.bearer import Bearer
 from modemsim.net.crossing import CrossingFailed, Loss
 from modemsim.net.resolver import NameFailed, NameProblem, Resolver
-from modemsim.net.tcp import TcpListener, TcpSocket
+from modemsim.net.tcp import TcpListener
+from modemsim.net.tls import Stream, make_stream, open_stream
+from modemsim.net.tls_settings import TlsFailed, TlsSettings
 from modemsim.profile import SocketsTable
 from modemsim.timing import Timing
 from modemsim.ue.socket_buffer import SocketBuffer
@@ -88,7 +90,8 @@ class Socket:
     ended: Loss | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     """What a family of commands remembers about it."""
-    tcp: TcpSocket | None = field(default=None, repr=False)
+    security: TlsSettings | None = field(default=None, repr=False)
+    tcp: Stream | None = field(default=None, repr=False)
     udp: UdpSocket | None = field(default=None, repr=False)
     listener: TcpListener | None = field(default=None, repr=False)
     task: asyncio.Task[Any] | None = field(default=None, repr=False)
@@ -198,6 +201,8 @@ class Sockets:
             situation = _SITUATIONS[failed.problem]
         except CrossingFailed as failed:
             situation = _SITUATIONS[failed.loss]
+        except TlsFailed as failed:
+            socket.tcp, situation = None, failed.failure.value  # what TLS has to say to the peer still leaves
         except TimeoutError:
             situation = "timeout"
         except OSError:
@@ -220,9 +225,9 @@ class Sockets:
         if socket.kind is not Kind.SERVICE:
             socket.host = (await self._resolver.resolve(socket.host))[0]
         if socket.kind is Kind.TCP:
-            socket.tcp = self._adopt(socket, TcpSocket(self._bearer))
-            async with asyncio.timeout(self._timing.draw(CONNECT_LIMIT)):
-                await socket.tcp.connect(socket.remote, socket.local_port)
+            socket.tcp = self._adopt(socket, make_stream(self._bearer, socket.security))
+            limit = self._timing.draw(CONNECT_LIMIT)
+            await open_stream(socket.tcp, socket.remote, socket.local_port, limit)
         else:
             self.bind(socket)
         socket.state = State.CONNECTED
@@ -233,13 +238,13 @@ class Sockets:
         socket.udp.receiver = partial(self._datagram, socket)
         socket.state = State.CONNECTED
 
-    def _adopt(self, socket: Socket, tcp: TcpSocket) -> TcpSocket:
+    def _adopt(self, socket: Socket, tcp: Stream) -> Stream:
         tcp.on_data = lambda data: self._arrived(socket, data, socket.remote)
         tcp.on_end = partial(self._ended, socket)
         tcp.room = lambda: socket.buffer.room
         return tcp
 
-    def _incoming(self, listener: Socket, tcp: TcpSocket) -> None:
+    def _incoming(self, listener: Socket, tcp: Stream) -> None:
         id = self.free()
         if id is None:
             tcp.abort()
@@ -371,8 +376,11 @@ class Sockets:
             socket.tcp.abort()
         self.close(socket)
 
-    def bearer_lost(self, *, by_host: bool = False) -> None:
-        """The PDN connection is gone: every socket is broken, and stays until the host closes it."""
+    def bearer_lost(self, *, by_host: bool = False, told: bool = False) -> bool:
+        """The PDN connection is gone: every socket is broken, and stays until the host closes it.
+
+        `told`: the host hears of the context from elsewhere. Returns whether it has been told by now.
+        """
         broken = [socket for socket in self if socket.state is not State.CLOSING]
         for socket in broken:
             socket.state = State.CLOSING
@@ -382,8 +390,9 @@ class Sockets:
             if socket.udp is not None:
                 socket.udp.close()
             self._publish("socket.broken", id=socket.id)
-        if broken:
+        if broken and not told:
             self._publish("sockets.deactivated", context=broken[0].context, by_host=by_host)
+        return told or bool(broken)
 
     def clear(self) -> None:
         """The power is gone."""

@@ -329,11 +329,17 @@ class _PoweredPort:
         self._data_mode = True
         echoing = mode.echo and setting(self._parts.settings, "E")
         deadline = None if mode.timeout is None else self._loop.time() + self._parts.timing.draw(mode.timeout)
+        unacknowledged = 0
         try:
             while True:
                 taken = collector.feed(self._pending)
                 if taken and echoing:
                     self._out(taken)
+                if mode.acknowledge is not None:
+                    pieces, unacknowledged = divmod(unacknowledged + len(taken), mode.acknowledge)
+                    self._out(b"A" * pieces)
+                if mode.patience is not None:
+                    deadline = self._loop.time() + mode.patience
                 if collector.result is not None:
                     return collector.result
                 if not await self._wait_input(deadline):

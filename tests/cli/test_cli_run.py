@@ -227,6 +227,7 @@ def test_the_control_api_through_ctl(run: Run, tmp_path: Path) -> None:
         "coverage_level",
         "2",
     ]
+    assert ctl("ca").stdout.startswith("-----BEGIN CERTIFICATE-----\n")
     assert ctl("power", "cut").stdout == "off\n"
     unknown = ctl("send", "00")
     assert (unknown.returncode, unknown.stdout) == (1, "")

@@ -351,6 +351,7 @@ def test_the_description() -> None:
             "GET /api/v1/platforms/{name}/upgrades/{id}",
             "POST /api/v1/platforms/{name}/upgrades/{id}/cancel",
             "GET /api/v1/platforms",
+            "GET /api/v1/platforms/ca.pem",
             "GET /api/v1/platforms/{name}/devices",
             "PATCH /api/v1/platforms/{name}/devices/{endpoint}",
             "GET /api/v1/platforms/{name}/devices/{endpoint}/uplinks",

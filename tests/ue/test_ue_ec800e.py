@@ -76,7 +76,7 @@ PROBES = [
     "+QPING",
     "+QNTP",
     "+QHTTPGET",
-    "+QFLST",
+    "+QFOPEN",
     "+QLBS",
     "+NMGS",
     "+NCDPOPEN",
