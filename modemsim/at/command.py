@@ -282,6 +282,9 @@ class Command:
     def refused(self, ue: Any, situation: str) -> None:
         """Called after a refusal; override it where the module remembers the reason."""
 
+    def cancelled(self, ue: Any) -> None:
+        """Called when the host gave up its data behind the prompt and that is no refusal."""
+
     def check(self, form: Form, ue: Any) -> None:
         """Raise the `Refusal` of the first need that is not met in this form."""
         needs = self.read_needs if form is Form.READ else self.needs

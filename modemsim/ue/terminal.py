@@ -18,7 +18,15 @@ from modemsim.timing import Timing
 from modemsim.trace import Trace
 from modemsim.ue.line_faults import LineFaults
 from modemsim.ue.online import Session, pass_through
-from modemsim.ue.terminal_parts import COMMAND_DELAY, Parts, Uart, check_delays, settle, sleep_until
+from modemsim.ue.terminal_parts import (
+    COMMAND_DELAY,
+    Parts,
+    Uart,
+    check_delays,
+    input_time,
+    settle,
+    sleep_until,
+)
 
 _LF = b"\n"
 _ROUNDING = 1e-6
@@ -318,7 +326,8 @@ class _PoweredPort:
         await self.send(b"\r\n" + to_bytes(prompt))
         self._data_mode = True
         echoing = mode.echo and setting(self._parts.settings, "E")
-        deadline = None if mode.timeout is None else self._loop.time() + self._parts.timing.draw(mode.timeout)
+        patience = input_time(mode, self._parts.timing)
+        deadline = None if patience is None else self._loop.time() + patience
         try:
             while True:
                 taken = collector.feed(self._pending)
