@@ -35,6 +35,7 @@ FAMILIES = (
     "sockets_quectel",
     "ip_quectel",
     "sockets_ec800e",
+    "sends_ec800e",
     "mqtt_quectel",
     "fota_quectel",
     "sockets_neul",

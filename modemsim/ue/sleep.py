@@ -79,6 +79,11 @@ class Sleeper:
         """Whether retained memory holds; without it the session does not come back from a deep sleep."""
 
     @property
+    def dozing(self) -> bool:
+        """In light sleep: the AT port in memory, the network in reach."""
+        return self.state is Chip.LIGHT
+
+    @property
     def permitted(self) -> Depth:
         """How far the chip may go by the host's settings and DTR."""
         if self._table is None:

@@ -15,9 +15,10 @@ PIECE = 1024
 class SocketSession:
     """Carries a socket's data while it is attached, and keeps it in its buffer while it is not."""
 
-    def __init__(self, sockets: Sockets, socket: Socket) -> None:
+    def __init__(self, sockets: Sockets, socket: Socket, packet: Callable[[], tuple[int, float]]) -> None:
         self._sockets = sockets
         self.socket = socket
+        self.packet = packet
         self._out: Callable[[bytes], float] | None = None
         self._wake: Callable[[], None] = lambda: None
         self._timer: asyncio.TimerHandle | None = None
