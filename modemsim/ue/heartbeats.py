@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from modemsim.net.tcp import TcpSocket
 from modemsim.timing import Timing
-from modemsim.ue.socket_options import SocketOptions
+from modemsim.ue.socket_options import Heartbeat, SocketOptions
 from modemsim.ue.sockets import Socket, Sockets, State
 
 ANSWER = "heartbeat_answer"
@@ -30,15 +31,17 @@ class Heartbeats:
         self._timing = timing
         self._publish = publish
         self._spawn = spawn
-        self._tasks: dict[int, asyncio.Task[Any]] = {}
+        self._timers: dict[int, asyncio.TimerHandle] = {}
 
     def start(self, socket: Socket) -> None:
         """A socket is connected: beat from now on, if there is something to send."""
-        old = self._tasks.pop(socket.id, None)
+        old = self._timers.pop(socket.id, None)
         if old is not None:
             old.cancel()
-        if self._options.heartbeat(socket.id) is not None:
-            self._tasks[socket.id] = self._spawn(self._beat(socket))
+        beat = self._options.heartbeat(socket.id)
+        if beat is not None:
+            loop = asyncio.get_running_loop()
+            self._timers[socket.id] = loop.call_later(beat.period, self._due, socket, beat)
 
     def changed(self) -> None:
         """The host has changed what is sent, or when."""
@@ -48,22 +51,23 @@ class Heartbeats:
 
     def clear(self) -> None:
         """The power is gone."""
-        self._tasks.clear()
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
 
-    async def _beat(self, socket: Socket) -> None:
-        while (beat := self._options.heartbeat(socket.id)) is not None:
-            await asyncio.sleep(beat.period)
-            if self._sockets.get(socket.id) is not socket or socket.state is not State.CONNECTED:
-                return
-            if self._sockets.send(socket, beat.data) and not await self._answered(socket, beat.patience):
-                self._publish("socket.unanswered", id=socket.id)
+    def _due(self, socket: Socket, beat: Heartbeat) -> None:
+        if self._sockets.get(socket.id) is not socket or socket.state is not State.CONNECTED:
+            return
+        if self._sockets.send(socket, beat.data) and socket.tcp is not None:
+            self._spawn(self._watch(socket, socket.tcp, beat.patience))
+        self.start(socket)
 
-    async def _answered(self, socket: Socket, patience: int) -> bool:
-        """Whether the peer has it in time; a datagram is not asked for."""
-        if socket.tcp is None:
-            return True
+    async def _watch(self, socket: Socket, tcp: TcpSocket, patience: int) -> None:
+        """Tell when the peer does not have it in time; a datagram is not asked for."""
         try:
             async with asyncio.timeout((1 + patience) * self._timing.draw(ANSWER)):
-                return await socket.tcp.delivered()
+                delivered = await tcp.delivered()
         except TimeoutError:
-            return False
+            delivered = False
+        if not delivered:
+            self._publish("socket.unanswered", id=socket.id)

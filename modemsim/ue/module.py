@@ -353,8 +353,7 @@ class Ue:
     @property
     def busy(self) -> bool:
         """Something is under way that keeps the chip awake."""
-        works = self.terminal.busy or self.cloud.busy or self.firmware.busy
-        return works or bool(self._tasks or self.bearer.streams)
+        return self.terminal.busy or self.cloud.busy or self.firmware.busy or bool(self._tasks)
 
     @property
     def uplinks_waiting(self) -> int:

@@ -173,7 +173,7 @@ class Sleeper:
         ue = self._ue
         if self.permitted == "never" or not ue.terminal.running:
             return
-        if ue.busy:
+        if ue.busy or (self.permitted == "deep" and ue.bearer.streams):
             self._timer = asyncio.get_running_loop().call_later(self._settle or BUSY_LOOK, self._try)
         elif self._may_go_deep():
             self._step(ChipEvent.FALL)
