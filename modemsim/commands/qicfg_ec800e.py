@@ -59,7 +59,7 @@ ITEMS = (
     ),
     Item(
         "send/auto",
-        (Int("0,20-86400"), Text(800), FORMAT, Int(0, 10, default=0)),
+        (Int("0,20-86400"), Text(800, supported="<message>"), FORMAT, Int(0, 10, default=0)),
         "what a connection sends by itself: seconds, message, its format, patience",
         off=0,
         by_socket=SOCKET,
@@ -67,7 +67,7 @@ ITEMS = (
     ),
     Item(
         "recv/ignore",
-        (Text(512), FORMAT, Choice(0, 1, default=0)),
+        (Text(512, supported="<message>"), FORMAT, Choice(0, 1, default=0)),
         "received data that is not told: message, its format, whether a part is enough",
         off="",
         by_socket=SOCKET,
@@ -75,7 +75,7 @@ ITEMS = (
     ),
     Item(
         "wakeup/data",
-        (Text(512), FORMAT, Choice(0, 1, default=0)),
+        (Text(512, supported="<message>"), FORMAT, Choice(0, 1, default=0)),
         "received data that wakes the module: message, its format, whether a part is enough",
         off="",
         by_socket=SOCKET,

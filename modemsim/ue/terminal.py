@@ -246,7 +246,7 @@ class _PoweredPort:
     async def _online(self, session: Session) -> None:
         """Transparent mode, from CONNECT to the escape or the end of the connection."""
         self.session = None
-        if self._framer.expects_lf() and self._pending.startswith(_LF):
+        if self._pending.startswith(_LF):
             del self._pending[:1]
         self._framer.leave()
         self._data_mode = True
@@ -320,7 +320,8 @@ class _PoweredPort:
 
     async def collect(self, mode: DataMode, length: int | None) -> bytes | DataEnd:
         """Prompt, then take data until it is complete, cancelled or late."""
-        collector = Collector(mode, length, skip_lf=self._framer.expects_lf())
+        waits = self._pending.startswith(_LF)  # came with the line, before anybody asked for data
+        collector = Collector(mode, length, skip_lf=waits or self._framer.expects_lf())
         self._framer.leave()
         prompt = self._dialect.prompt if mode.prompt is None else mode.prompt
         await self.send(b"\r\n" + to_bytes(prompt))
