@@ -34,6 +34,7 @@ FAMILIES = (
     "lwm2m_quectel",
     "sockets_quectel",
     "ip_quectel",
+    "names_bc260y",
     "sockets_ec800e",
     "sends_ec800e",
     "mqtt_quectel",

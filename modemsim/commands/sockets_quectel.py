@@ -78,7 +78,7 @@ class Qisend(SocketCommand):
         return prompting(ue, self.data_mode, counted.ranges[-1][1])
 
     def write(self, ue: Ue, id: int, length: int | None, data: str | bytes | None, rai: int) -> Any:
-        if data is None:
+        if data is None or length == 0:
             return progress(find(ue, id))
         if isinstance(data, bytes):
             raw = payload(ue, data)

@@ -13,7 +13,6 @@ from enum import IntEnum, StrEnum
 from functools import partial
 from typing import Any
 
-from modemsim.at.dialect import to_text
 from modemsim.net import Address, UdpSocket
 from modemsim.net.bearer import Bearer
 from modemsim.net.crossing import CrossingFailed, Loss
@@ -23,6 +22,7 @@ from modemsim.profile import SocketsTable
 from modemsim.timing import Timing
 from modemsim.ue.socket_buffer import SocketBuffer
 from modemsim.ue.socket_failures import BROADER, situation_of
+from modemsim.ue.socket_lines import received
 from modemsim.ue.socket_options import SocketOptions
 from modemsim.ue.socket_waiting import Waiting
 
@@ -95,6 +95,7 @@ class Socket:
     udp: UdpSocket | None = field(default=None, repr=False)
     listener: TcpListener | None = field(default=None, repr=False)
     task: asyncio.Task[Any] | None = field(default=None, repr=False)
+    connecting: asyncio.Task[None] | None = field(default=None, repr=False)
     on_received: Callable[[], bool] | None = field(default=None, repr=False)
     """Takes what arrives in place of the usual lines (transparent mode, MQTT); True when it did."""
 
@@ -221,8 +222,14 @@ class Sockets:
     async def establish(self, socket: Socket) -> str:
         """Open it, whatever its kind; returns "ok" or the situation that prevented it."""
         socket.state = State.OPENING
+        socket.connecting = asyncio.get_running_loop().create_task(self._connect(socket))
         try:
-            await self._connect(socket)
+            await socket.connecting
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not socket.broken or task is None or task.cancelling():
+                raise
+            situation = "pdp_broken"
         except (LookupError, OSError) as problem:
             situation = situation_of(problem)
         else:
@@ -332,20 +339,8 @@ class Sockets:
         data, (host, port) = self.read(socket, self._table.push)
         with_length = self._shows(self._table.show_length)
         with_address = socket.kind is Kind.SERVICE or self._shows(self._table.show_address)
-        self._publish(
-            "socket.received",
-            **self._values(socket),
-            length=len(data),
-            digits=2 * len(data),
-            host=host,
-            port=port,
-            data=data,
-            text=to_text(data),
-            hex=data.hex(),
-            shown_length=len(data) if with_length else None,
-            shown_host=host if with_address else None,
-            shown_port=port if with_address else None,
-        )
+        shown = received(data, (host, port), with_length=with_length, with_address=with_address)
+        self._publish("socket.received", **self._values(socket), **shown)
 
     def pump(self) -> None:
         """The serial line has caught up: push what waits."""
@@ -403,7 +398,10 @@ class Sockets:
         """The PDN connection is gone: every socket is broken, and stays until the host closes it."""
         broken = [socket for socket in self if socket.state is not State.CLOSING]
         for socket in broken:
-            socket.state, socket.loss = State.CLOSING, Loss.NO_BEARER
+            before, socket.state, socket.loss = socket.state, State.CLOSING, Loss.NO_BEARER
+            if before is State.OPENING and socket.connecting is not None:
+                socket.connecting.cancel()
+                continue
             if socket.tcp is not None:
                 socket.tcp.on_end = lambda loss: None
                 socket.tcp.abort()
