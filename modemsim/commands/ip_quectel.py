@@ -32,8 +32,10 @@ def _number(ue: Ue, situation: str) -> int:
     return ue.sockets.number(ue.sockets.failed(situation))
 
 
-async def _addresses(ue: Ue, host: str, *, cached: bool = True) -> tuple[str, list[str]]:
+async def _addresses(ue: Ue, host: str, context: int = 0, *, cached: bool = True) -> tuple[str, list[str]]:
     """The situation ("ok" or why not) and the addresses."""
+    if not ue.pdp.carries(context):
+        return "no_bearer", []
     try:
         return "ok", await ue.resolver.resolve(host, cached=cached)
     except NameFailed as failed:
@@ -79,10 +81,10 @@ class Qidnsgip(SocketCommand):
 
     def write(self, ue: Ue, context: int, host: str) -> None:
         _begin(ue, LOOKUP, "dns_busy")
-        ue.spawn(self._look_up(ue, host))
+        ue.spawn(self._look_up(ue, host, context))
 
-    async def _look_up(self, ue: Ue, host: str) -> None:
-        situation, found = await _addresses(ue, host)
+    async def _look_up(self, ue: Ue, host: str, context: int) -> None:
+        situation, found = await _addresses(ue, host, context)
         ue.sockets.jobs.discard(LOOKUP)
         if not found:
             ue.publish("host.failed", error=_number(ue, situation))
@@ -107,11 +109,11 @@ class Qping(SocketCommand):
         if not ue.quirk("open_without_address"):
             needs.bearer(ue)
         _begin(ue, PING)
-        ue.spawn(self._run(ue, host, timeout, count, size))
+        ue.spawn(self._run(ue, host, context, timeout, count, size))
 
-    async def _run(self, ue: Ue, host: str, timeout: int, count: int, size: int) -> None:
-        situation, found = await _addresses(ue, host)
-        if ue.radio.ip is None:
+    async def _run(self, ue: Ue, host: str, context: int, timeout: int, count: int, size: int) -> None:
+        situation, found = await _addresses(ue, host, context)
+        if not ue.pdp.carries(context):
             ue.publish("echo.failed", error=_number(ue, "no_bearer"))
         elif found:
             await self._ping(ue, found[0], timeout, count, size)
@@ -149,11 +151,16 @@ class Qntp(SocketCommand):
 
     def write(self, ue: Ue, context: int, host: str, port: int, set: int) -> None:
         _begin(ue, TIME)
-        ue.spawn(self._run(ue, host, port, bool(set)))
+        ue.ip.time_server = (host, port)
+        ue.spawn(self._run(ue, context, bool(set)))
 
-    async def _run(self, ue: Ue, host: str, port: int, sets: bool) -> None:
-        situation, found = await _addresses(ue, host)
-        if ue.radio.ip is None:
+    def read(self, ue: Ue) -> str | None:
+        return None if TIME not in ue.sockets.jobs else '+QNTP: "{}",{}'.format(*ue.ip.time_server)
+
+    async def _run(self, ue: Ue, context: int, sets: bool) -> None:
+        host, port = ue.ip.time_server
+        situation, found = await _addresses(ue, host, context)
+        if not ue.pdp.carries(context):
             situation = "no_bearer"
         told = await ntp.ask(ue.bearer, (found[0], port), ANSWER_TIME, TRIES) if situation == "ok" else None
         ue.sockets.jobs.discard(TIME)

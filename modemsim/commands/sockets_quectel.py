@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from modemsim.at.command import Answer
+from modemsim.at.command import Answer, CommandDoc
 from modemsim.at.data_mode import DataMode
 from modemsim.at.dialect import to_bytes, to_text
 from modemsim.at.params import Address, Choice, Int, Raw, Text
@@ -242,6 +242,11 @@ class Qicfg(SocketCommand):
             return known.told(ue.settings, values)
         known.change(ue.settings, values)
         return None
+
+    def describe(self) -> CommandDoc:
+        """The manual page, with every item."""
+        items = tuple((item.supported(), item.doc) for item in self.ITEMS)
+        return dataclasses.replace(super().describe(), items=items)
 
     def _items(self, ue: Ue) -> list[Item]:
         """The items this module has: those whose settings its profile lists."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from modemsim.net import Address
 from modemsim.net.resolver import Resolver
 from modemsim.ue.heartbeats import Heartbeats
 from modemsim.ue.mqtt_clients import MqttClients
@@ -38,6 +39,8 @@ class IpServices:
         self.sockets.takes = SocketFilter(options, ue.publish, lambda cause: ue.sleeper.wake(cause)).takes
         self.heartbeats = Heartbeats(self.sockets, options, ue.timing, ue.publish, ue.spawn)
         self.sockets.on_connected = self.heartbeats.start
+        self.time_server: Address = ("", 0)
+        """The time server that was asked last."""
         self.arrivals = Arrivals(self.sockets, ue.publish)
         self.sockets.on_incoming = self.arrivals.came
         ue.pdp.activations = options.activations

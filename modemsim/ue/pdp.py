@@ -80,8 +80,12 @@ class PdpContexts:
         return self._radio.ip if cid == DEFAULT and self._open else None
 
     def carries(self, cid: int) -> bool:
-        """Whether data can go over a context; 0 stands for the one of the attach."""
-        return self._radio.ip is not None and cid in (0, DEFAULT) and not self._ended_by_host
+        """Whether data can go over a context; 0 stands for the one of the attach.
+
+        A module whose host defines no contexts has that one by whatever number.
+        """
+        known = cid in (0, DEFAULT) or not self.definitions()
+        return self._radio.ip is not None and known and not self._ended_by_host
 
     def servers(self) -> list[str]:
         """Addresses of the DNS servers: those the host set, else those of the network."""
