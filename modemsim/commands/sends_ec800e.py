@@ -34,8 +34,8 @@ class Qisend(SocketCommand):
 
     name, source, provenance = "+QISEND", GUIDE, "log"
     max_response = 120.0
-    errors = ("no_socket", "not_connected", "pdp_broken", "length_mismatch", "bad_value", "missing_parameter",
-              "surplus_parameter", "aborted")  # fmt: skip
+    errors = ("no_socket", "not_connected", "pdp_broken", "unsupported", "length_mismatch", "bad_value",
+              "missing_parameter", "surplus_parameter", "aborted")  # fmt: skip
     data_mode = DataMode(length="length", max_bytes=PIECE, timeout="data_input")
     write_reply = "+QISEND: {sent},{acked},{unacked}"
     id = Int(0, 11, doc="number of the socket")
@@ -54,7 +54,7 @@ class Qisend(SocketCommand):
         if length == 0:
             find(ue, values["id"])
             return None
-        socket = sendable(ue, values["id"])
+        socket = _addressable(ue, values["id"])
         if isinstance(length, int) and length > most:
             raise Refusal("bad_value")
         if socket.kind is Kind.SERVICE:
@@ -90,6 +90,14 @@ class Qisend(SocketCommand):
         return await _send(ue, sendable(ue, id), payload(ue, to_bytes(text), length), inline=True)
 
 
+def _addressable(ue: Ue, id: int) -> Socket:
+    """The socket of that number if commands can send on it; one in transparent mode has its own way."""
+    socket = sendable(ue, id)
+    if socket.access is Access.TRANSPARENT:
+        raise Refusal("unsupported")
+    return socket
+
+
 def _check_address(length: int | str | None, address: str | None, port: int | None) -> None:
     """Refuse what does not say where a UDP service should send to."""
     if address is None or port is None or length is None:
@@ -108,8 +116,8 @@ class Qisendex(SocketCommand):
     data = Hex(512, min_bytes=1, doc="the data as hex digits")
 
     async def write(self, ue: Ue, id: int, data: bytes) -> Answer:
-        socket = sendable(ue, id)
-        if socket.access is Access.TRANSPARENT or socket.kind is Kind.SERVICE:
+        socket = _addressable(ue, id)
+        if socket.kind is Kind.SERVICE:
             raise Refusal("unsupported")
         return await _send(ue, socket, data)
 
@@ -120,7 +128,7 @@ async def _send(
     """Send, and answer as the host has chosen; inline data has its OK first."""
     sent = bool(data) and all(ue.sockets.send(socket, piece, to) for piece in _pieces(ue, socket, data))
     if not sent:
-        ue.sockets.failed("memory")
+        ue.sockets.failed("memory" if data else "bad_value")
     mode = ue.settings.get(SEND_MODE) if sent and socket.tcp is not None else 0
     if mode == LATER:
         ue.spawn(_tell(ue, socket))

@@ -50,6 +50,7 @@ class SocketSession:
                 self._timer = asyncio.get_running_loop().call_later(owed - OWED / 2, self._go_on)
         if self.over:
             self.socket.ended = None
+            self._sockets.let_go(self.socket)
             self._wake()
         return True
 

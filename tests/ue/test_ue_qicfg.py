@@ -267,6 +267,13 @@ def test_what_the_peer_has_closed_is_closed_once_it_is_read() -> None:
             assert await bench.ask('AT+QISEND=0,1,"x"') == ["OK"]
             await told(bench, b'+QIURC: "closed",0')
             await open_tcp(bench, peer.port)
+            bench.port.host_write(b'AT+QIOPEN=1,1,"TCP","127.0.0.1",%d,0,2\r' % peer.port)
+            await told(bench, b"CONNECT")
+            bench.port.host_write(b"x")
+            await told(bench, b"NO CARRIER")
+            assert await bench.ask("AT+QISTATE=1,1") == ["OK"]
+            bench.port.host_write(b"ATO\r")
+            await told(bench, b"NO CARRIER")
 
     on_module(work)
 
