@@ -23,7 +23,7 @@ _SITUATIONS = {
 }
 
 
-def situation_of(problem: LookupError | OSError) -> str:
+def situation_of(problem: NameFailed | OSError) -> str:
     """The situation in which opening a socket ended."""
     if isinstance(problem, NameFailed):
         return _SITUATIONS[problem.problem]
@@ -33,4 +33,4 @@ def situation_of(problem: LookupError | OSError) -> str:
         return "timeout"
     if isinstance(problem, ListenFailed):
         return "listen"
-    return "create" if isinstance(problem, OSError) and problem.errno in _EXHAUSTED else "bind"
+    return "create" if problem.errno in _EXHAUSTED else "bind"

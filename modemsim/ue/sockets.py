@@ -16,7 +16,7 @@ from typing import Any
 from modemsim.net import Address, UdpSocket
 from modemsim.net.bearer import Bearer
 from modemsim.net.crossing import CrossingFailed, Loss
-from modemsim.net.resolver import Resolver
+from modemsim.net.resolver import NameFailed, Resolver
 from modemsim.net.tcp import TcpListener, TcpSocket
 from modemsim.profile import SocketsTable
 from modemsim.timing import Timing
@@ -230,7 +230,7 @@ class Sockets:
             if not socket.broken or task is None or task.cancelling():
                 raise
             situation = "pdp_broken"
-        except (LookupError, OSError) as problem:
+        except (NameFailed, OSError) as problem:
             situation = situation_of(problem)
         else:
             self.on_connected(socket)
