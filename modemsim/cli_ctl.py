@@ -265,9 +265,23 @@ def forget(context: typer.Context) -> None:
     client.call("POST", f"{client.device()}/forget")
 
 
+def _value(text: str, now: Any) -> Any:
+    """What KEY=VALUE means on the wire: text where text is `now`, else JSON ("none" is null) or text."""
+    if isinstance(now, str):
+        return text
+    try:
+        return None if text.lower() == "none" else json.loads(text)
+    except ValueError:
+        return text
+
+
 @app.command()
 def network(
     context: typer.Context,
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE...", help="Any value of the network, for example nat_timeout=60."),
+    ] = None,
     coverage_level: Annotated[int | None, typer.Option(help="Coverage enhancement level, 0 to 2.")] = None,
     rsrp: Annotated[int | None, typer.Option(help="Received power in dBm.")] = None,
     outage: Annotated[bool | None, typer.Option("--outage/--no-outage", help="Nothing passes.")] = None,
@@ -275,6 +289,10 @@ def network(
     latency: Annotated[str | None, typer.Option(help="One-way latency, for example 1.2s.")] = None,
     congested: Annotated[
         bool | None, typer.Option("--congested/--no-congested", help="Attach attempts are turned away.")
+    ] = None,
+    nat_timeout: Annotated[
+        str | None,
+        typer.Option(metavar="SECONDS", help="Idle time after which the way back is forgotten; none: never."),
     ] = None,
 ) -> None:
     """Change the access network, and show it as it is then."""
@@ -287,7 +305,16 @@ def network(
         "congested": congested,
     }
     changes = {key: value for key, value in given.items() if value is not None}
-    _show(_client(context).call("PATCH", "/network", changes))
+    words = [*(values or []), *([] if nat_timeout is None else [f"nat_timeout={nat_timeout}"])]
+    for word in words:
+        if "=" not in word:
+            fail(f"network {word}: write KEY=VALUE, for example nat_timeout=60")
+    client = _client(context)
+    now = client.call("GET", "/network") if words else {}
+    for word in words:
+        key, _, text = word.partition("=")
+        changes[key] = _value(text, now.get(key))
+    _show(client.call("PATCH", "/network", changes))
 
 
 @app.command()

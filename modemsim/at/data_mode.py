@@ -14,11 +14,11 @@ ESC = 0x1B
 class DataMode:
     """How a command takes data after its line.
 
-    prompt: what asks for data, None for the dialect's. length: name of the parameter that says how many
-    bytes come (None, or a parameter without value: the data ends with `terminator`), each of them as `width`
-    characters (2: hex digits). cancel: byte that ends
-    it without data, None for no such byte; neither byte means anything while data is counted. timeout: name
-    of the timing after which the module gives up, None for never. max_bytes: uncounted data is sent by
+    prompt: what asks for data, None for the dialect's. length: name of the parameter that says how many bytes
+    come (None, or a parameter without value: the data ends with `terminator`), each of them as `width`
+    characters (2: hex digits). cancel: byte that ends it without data, None for no such byte; neither byte
+    means anything while data is counted. timeout: name of the timing after which the module gives up, None
+    for never; seconds: the host's own figure in its place (0: never). max_bytes: uncounted data is sent by
     itself when it is that long. echo: whether data is echoed (under ATE1). cancelled, timed_out: the
     situation refused then, "" for a plain OK. patience: seconds of silence after which the module gives up.
     acknowledge: the module sends `A` after so many bytes each.
@@ -30,6 +30,7 @@ class DataMode:
     terminator: int = CTRL_Z
     cancel: int | None = ESC
     timeout: str | None = None
+    seconds: float | None = None
     max_bytes: int = 1024
     echo: bool = False
     cancelled: str = ""

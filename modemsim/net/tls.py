@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 
 from modemsim.net.bearer import Bearer
-from modemsim.net.crossing import CrossingFailed, Loss
+from modemsim.net.crossing import CrossingFailed, Loss, Retransmission
 from modemsim.net.routes import Address
 from modemsim.net.tcp import FLIGHT, KeepAlive, TcpSocket
 from modemsim.net.tls_settings import TlsFailed, TlsFailure, TlsSettings, check_dates, verification_failure
@@ -84,6 +84,19 @@ class TlsSocket:
     def keep_alive(self, settings: KeepAlive | None) -> None:
         """Probe a silent peer; see `TcpSocket.keep_alive`."""
         self._tcp.keep_alive(settings)
+
+    @property
+    def retransmission(self) -> Retransmission:
+        """How a lost flight is repeated."""
+        return self._tcp.retransmission
+
+    @retransmission.setter
+    def retransmission(self, chosen: Retransmission) -> None:
+        self._tcp.retransmission = chosen
+
+    async def delivered(self) -> bool:
+        """Wait until the peer has everything sent so far; False when the connection is over before."""
+        return await self._tcp.delivered() and not self._unsent
 
     # ------------------------------------------------------------ opening
 
@@ -251,6 +264,11 @@ class TlsSocket:
             self._flush()
         self._stop()
         self._tcp.close()
+
+    async def finish(self) -> None:
+        """Close, and return once everything sent before and the end itself have crossed the air."""
+        self.close()
+        await self._tcp.finish()
 
     def abort(self) -> None:
         """Reset the connection at once and forget what is on its way."""

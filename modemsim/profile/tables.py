@@ -13,6 +13,7 @@ from modemsim.profile.base import Provenance as Provenance
 from modemsim.profile.base import Table
 from modemsim.profile.events import EVENTS
 from modemsim.profile.power import EnergyTable, PsmTable, Seconds, SleepTable
+from modemsim.profile.sockets import SocketOptionsTable
 from modemsim.timing import Delay
 
 SaveClass = Literal["ram", "sleep", "nvm", "reboot", "profile"]
@@ -309,6 +310,7 @@ class SocketsTable(Table):
     `send_buffer`: sent data without acknowledgement; `push`: most in one line that hands data over.
     `announce`: waiting data is announced once until it was read, or with every arrival. `numbers`: result of
     each situation. `show_length`, `show_address`: settings that put them into the line with received data.
+    `options`: the other settings that sockets listen to.
     """
 
     ids: int = 5
@@ -318,6 +320,7 @@ class SocketsTable(Table):
     announce: Literal["once", "each"] = "once"
     show_length: str | None = None
     show_address: str | None = None
+    options: SocketOptionsTable = SocketOptionsTable()
     numbers: dict[str, int] = {}
 
 

@@ -8,9 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from modemsim.net import Address
 from modemsim.net.resolver import Resolver
 from modemsim.ue.files import Files
+from modemsim.ue.heartbeats import Heartbeats
 from modemsim.ue.mqtt_clients import MqttClients
+from modemsim.ue.socket_arrivals import Arrivals
+from modemsim.ue.socket_filter import SocketFilter
+from modemsim.ue.socket_options import SocketOptions
 from modemsim.ue.sockets import Sockets
 
 if TYPE_CHECKING:
@@ -30,16 +35,39 @@ class IpServices:
         def secured(event: str, **values: Any) -> None:
             ue.publish(event.replace("socket.", "ssl.", 1), **values)
 
-        def sockets(publish: Callable[..., None]) -> Sockets:
-            table = ue.profile.sockets
-            return Sockets(table, ue.bearer, self.resolver, ue.timing, publish, ue.spawn, backlog, shows)
+        table, limits = ue.profile.sockets, ue.profile.limits
+        options = SocketOptions(table.options, ue.settings.get, lambda: ue.sleeper.dozing)
 
-        limits = ue.profile.limits
+        def sockets(publish: Callable[..., None]) -> Sockets:
+            return Sockets(
+                table, ue.bearer, self.resolver, ue.timing, publish, ue.spawn, backlog, shows, options
+            )
+
         self.files = Files(ue.nvm, limits.get("file_bytes", 0), limits.get("files", 0))
         self.resolver = Resolver(ue.bearer)
+        self.resolver.patience, self.resolver.caching = options.patience, options.caches
         self.sockets, self.ssl_sockets = sockets(ue.publish), sockets(secured)
         self.sockets.on_failure = ue.pdp.failed
+        self.sockets.usable = ue.pdp.carries
+        self.sockets.takes = SocketFilter(options, ue.publish, lambda cause: ue.sleeper.wake(cause)).takes
+        self.heartbeats = Heartbeats(self.sockets, options, ue.timing, ue.publish, ue.spawn)
+        self.sockets.on_connected = self.heartbeats.start
+        self.time_server: Address = ("", 0)
+        """The time server that was asked last."""
+        self.arrivals = Arrivals(self.sockets, ue.publish)
+        self.sockets.on_incoming = self.arrivals.came
+        ue.pdp.activations = options.activations
         self.mqtt = MqttClients(ue.profile.mqtt, ue.bearer, self.resolver, ue.publish, ue.spawn, backlog)
+
+    def setting_changed(self, key: str) -> None:
+        """The host has changed a setting, perhaps one for connections that stand."""
+        options = self.sockets.options
+        if key == options.table.heartbeat:
+            self.heartbeats.changed()
+        elif key == options.table.keep_alive:
+            for socket in self.sockets:
+                if socket.tcp is not None:
+                    socket.tcp.keep_alive(options.keep_alive())
 
     def line_idle(self) -> None:
         """No line waits for the host any more: what was held back for it goes on."""
@@ -57,6 +85,7 @@ class IpServices:
         """The power is gone."""
         self.sockets.clear()
         self.ssl_sockets.clear()
+        self.heartbeats.clear()
         self.mqtt.clear()
         self.resolver.clear()
         self.files.restart()

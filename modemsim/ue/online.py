@@ -24,6 +24,9 @@ class Session(Protocol):
     def over(self) -> bool:
         """Whether the connection has ended."""
 
+    def packet(self) -> tuple[int, float]:
+        """Bytes that are sent together, and seconds fewer bytes wait for more."""
+
     def send(self, data: bytes) -> bool:
         """Take data of the host; False when there is no room now."""
 
@@ -43,23 +46,30 @@ async def pass_through(
 ) -> bool:
     """Carry the host's bytes until the escape (True) or the end of the connection (False)."""
     loop = asyncio.get_running_loop()
-    last = loop.time()
+    began = quiet_since = last = loop.time()  # oldest byte that waits; last byte before it; last byte
     session.attach(out, wake)
     try:
         while not session.over:
             if not pending:
                 await wait_input(None)
+                quiet_since, began = last, loop.time()
+                last = began
                 continue
-            if loop.time() - last >= GUARD and ESCAPE.startswith(bytes(pending)):
+            if began - quiet_since >= GUARD and ESCAPE.startswith(bytes(pending)):
                 if await wait_input(loop.time() + GUARD):
+                    last = loop.time()
                     if len(pending) <= len(ESCAPE):
                         continue
                 elif bytes(pending) == ESCAPE:
                     pending.clear()
                     return True
-            last = loop.time()
-            if session.send(bytes(pending[:1024])):
-                del pending[:1024]
+            size, patience = session.packet()
+            if len(pending) < size and loop.time() < began + patience and await wait_input(began + patience):
+                last = loop.time()
+                continue
+            if session.send(bytes(pending[:size])):
+                del pending[:size]
+                began = quiet_since = last
             else:
                 await asyncio.sleep(TRY_AGAIN)
     finally:

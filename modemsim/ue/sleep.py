@@ -79,6 +79,11 @@ class Sleeper:
         """Whether retained memory holds; without it the session does not come back from a deep sleep."""
 
     @property
+    def dozing(self) -> bool:
+        """In light sleep: the AT port in memory, the network in reach."""
+        return self.state is Chip.LIGHT
+
+    @property
     def permitted(self) -> Depth:
         """How far the chip may go by the host's settings and DTR."""
         if self._table is None:
@@ -168,7 +173,7 @@ class Sleeper:
         ue = self._ue
         if self.permitted == "never" or not ue.terminal.running:
             return
-        if ue.busy:
+        if ue.busy or (self.permitted == "deep" and ue.bearer.streams):
             self._timer = asyncio.get_running_loop().call_later(self._settle or BUSY_LOOK, self._try)
         elif self._may_go_deep():
             self._step(ChipEvent.FALL)

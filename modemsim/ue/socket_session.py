@@ -15,9 +15,10 @@ PIECE = 1024
 class SocketSession:
     """Carries a socket's data while it is attached, and keeps it in its buffer while it is not."""
 
-    def __init__(self, sockets: Sockets, socket: Socket) -> None:
+    def __init__(self, sockets: Sockets, socket: Socket, packet: Callable[[], tuple[int, float]]) -> None:
         self._sockets = sockets
         self.socket = socket
+        self.packet = packet
         self._out: Callable[[bytes], float] | None = None
         self._wake: Callable[[], None] = lambda: None
         self._timer: asyncio.TimerHandle | None = None
@@ -49,6 +50,7 @@ class SocketSession:
                 self._timer = asyncio.get_running_loop().call_later(owed - OWED / 2, self._go_on)
         if self.over:
             self.socket.ended = None
+            self._sockets.let_go(self.socket)
             self._wake()
         return True
 

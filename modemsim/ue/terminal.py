@@ -18,7 +18,15 @@ from modemsim.timing import Timing
 from modemsim.trace import Trace
 from modemsim.ue.line_faults import LineFaults
 from modemsim.ue.online import Session, pass_through
-from modemsim.ue.terminal_parts import COMMAND_DELAY, Parts, Uart, check_delays, settle, sleep_until
+from modemsim.ue.terminal_parts import (
+    COMMAND_DELAY,
+    Parts,
+    Uart,
+    check_delays,
+    input_time,
+    settle,
+    sleep_until,
+)
 
 _LF = b"\n"
 _ROUNDING = 1e-6
@@ -248,7 +256,7 @@ class _PoweredPort:
     async def _online(self, session: Session) -> None:
         """Transparent mode, from CONNECT to the escape or the end of the connection."""
         self.session = None
-        if self._framer.expects_lf() and self._pending.startswith(_LF):
+        if self._pending.startswith(_LF):
             del self._pending[:1]
         self._framer.leave()
         self._data_mode = True
@@ -322,13 +330,15 @@ class _PoweredPort:
 
     async def collect(self, mode: DataMode, length: int | None) -> bytes | DataEnd:
         """Prompt, then take data until it is complete, cancelled or late."""
-        collector = Collector(mode, length, skip_lf=self._framer.expects_lf())
+        waits = self._pending.startswith(_LF)  # came with the line, before anybody asked for data
+        collector = Collector(mode, length, skip_lf=waits or self._framer.expects_lf())
         self._framer.leave()
         prompt = self._dialect.prompt if mode.prompt is None else mode.prompt
         await self.send(b"\r\n" + to_bytes(prompt))
         self._data_mode = True
         echoing = mode.echo and setting(self._parts.settings, "E")
-        deadline = None if mode.timeout is None else self._loop.time() + self._parts.timing.draw(mode.timeout)
+        patience = input_time(mode, self._parts.timing)
+        deadline = None if patience is None else self._loop.time() + patience
         unacknowledged = 0
         try:
             while True:

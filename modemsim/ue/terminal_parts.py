@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from modemsim.at.catalogue import Catalogue
+from modemsim.at.data_mode import DataMode
 from modemsim.at.dialect import Dialect, Settings
 from modemsim.at.result import ErrorTable
 from modemsim.timing import Timing
@@ -56,6 +57,13 @@ def settle(future: asyncio.Future[bool]) -> None:
     """Tell who waits that nothing came in time."""
     if not future.done():
         future.set_result(False)
+
+
+def input_time(mode: DataMode, timing: Timing) -> float | None:
+    """Seconds the host has for the data behind a prompt; None: as long as it likes."""
+    if mode.seconds is not None:
+        return mode.seconds or None
+    return None if mode.timeout is None else timing.draw(mode.timeout)
 
 
 def check_delays(catalogue: Catalogue, timing: Timing) -> None:

@@ -228,6 +228,15 @@ def test_the_control_api_through_ctl(run: Run, tmp_path: Path) -> None:
         "2",
     ]
     assert ctl("ca").stdout.startswith("-----BEGIN CERTIFICATE-----\n")
+    for words, key, value in (
+        (("--nat-timeout", "60"), "nat_timeout", "60.0"),
+        (("nat_timeout=none", "--loss", "0.5"), "nat_timeout", "none"),
+        (("plmn=46000", "latency=2s", "psm=false"), "plmn", "46000"),
+    ):
+        shown = dict(line.split(maxsplit=1) for line in ctl("network", *words).stdout.splitlines())
+        assert shown[key] == value
+    for words in (("nat_timeout=-1",), ("nothing=1",), ("--nat-timeout", "soon")):
+        assert ctl("network", *words).returncode == 1
     assert ctl("power", "cut").stdout == "off\n"
     unknown = ctl("send", "00")
     assert (unknown.returncode, unknown.stdout) == (1, "")

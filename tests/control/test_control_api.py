@@ -215,7 +215,8 @@ def test_forget_is_refused_when_nothing_is_observed() -> None:
 def test_the_network() -> None:
     async def use(client: httpx.AsyncClient, simulation: FakeSimulation) -> None:
         answer = await client.patch(
-            "/api/v1/network", json={"coverage_level": 2, "outage": True, "latency": "1.2s"}
+            "/api/v1/network",
+            json={"coverage_level": 2, "outage": True, "latency": "1.2s", "nat_timeout": 60},
         )
         assert answer.status_code == 200
         assert answer.json() == {
@@ -227,7 +228,7 @@ def test_the_network() -> None:
             "latency": [1.2, 1.2, 1.2],
             "outage": True,
             "congested": False,
-            "nat_timeout": None,
+            "nat_timeout": 60.0,
             "plmn": "46011",
             "tac": 0x33C2,
             "cell_id": 0x022FE6CF,
