@@ -18,8 +18,9 @@ class DataMode:
     bytes come (None, or a parameter without value: the data ends with `terminator`), each of them as `width`
     characters (2: hex digits). cancel: byte that ends
     it without data, None for no such byte; neither byte means anything while data is counted. timeout: name
-    of the timing after which the module gives up, None for never. max_bytes: uncounted data is sent by
-    itself when it is that long. echo: whether data is echoed (under ATE1). cancelled, timed_out: the
+    of the timing after which the module gives up, or the seconds that the host has chosen, None for never.
+    max_bytes: uncounted data is sent by itself when it is that long, or with drop_excess what comes beyond
+    is lost. echo: whether data is echoed (under ATE1). cancelled, timed_out: the
     situation refused then, "" for a plain OK.
     """
 
@@ -28,8 +29,9 @@ class DataMode:
     width: int = 1
     terminator: int = CTRL_Z
     cancel: int | None = ESC
-    timeout: str | None = None
+    timeout: str | float | None = None
     max_bytes: int = 1024
+    drop_excess: bool = False
     echo: bool = False
     cancelled: str = ""
     timed_out: str = "aborted"
@@ -79,14 +81,14 @@ class Collector:
         marks = [at for at in (buffer.find(self.mode.terminator), self._cancel_at(buffer)) if at >= 0]
         room = self.mode.max_bytes - len(self._data)
         end = min(marks, default=len(buffer))
-        if end > room or (not marks and end == room):
+        if not self.mode.drop_excess and (end > room or (not marks and end == room)):
             end, marks = room, []
         taken = bytes(buffer[:end])
-        self._data += taken
+        self._data += taken[:room]
         if marks:
             self.result = DataEnd.CANCELLED if buffer[end] == self.mode.cancel else bytes(self._data)
             end += 1
-        elif len(self._data) >= self.mode.max_bytes:
+        elif len(self._data) >= self.mode.max_bytes and not self.mode.drop_excess:
             self.result = bytes(self._data)
         del buffer[:end]
         return taken

@@ -318,7 +318,8 @@ class _PoweredPort:
         await self.send(b"\r\n" + to_bytes(prompt))
         self._data_mode = True
         echoing = mode.echo and setting(self._parts.settings, "E")
-        deadline = None if mode.timeout is None else self._loop.time() + self._parts.timing.draw(mode.timeout)
+        wait = self._parts.timing.draw(mode.timeout) if isinstance(mode.timeout, str) else mode.timeout
+        deadline = None if wait is None else self._loop.time() + wait
         try:
             while True:
                 taken = collector.feed(self._pending)

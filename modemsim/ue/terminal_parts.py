@@ -61,7 +61,8 @@ def settle(future: asyncio.Future[bool]) -> None:
 def check_delays(catalogue: Catalogue, timing: Timing) -> None:
     """Raise ValueError for a delay that a command names and `timing` does not have."""
     names = {COMMAND_DELAY} | {command.delay for command in catalogue}
-    names |= {c.data_mode.timeout for c in catalogue if c.data_mode and c.data_mode.timeout}
+    waits = (command.data_mode.timeout for command in catalogue if command.data_mode)
+    names |= {wait for wait in waits if isinstance(wait, str)}
     missing = sorted(name for name in names if name not in timing)
     if missing:
         raise ValueError(f"no timing is called {', '.join(missing)}")
