@@ -60,7 +60,7 @@ class MqttOptions:
     version: int = 4
     keep_alive: int = 120
     clean: bool = True
-    timeout: int = 5
+    timeout: float = 5
     retries: int = 3
     notice: bool = False
     will: mqtt.Will | None = None
@@ -129,10 +129,7 @@ class MqttClient:
     async def connect(self, client_id: str, user: str | None, password: str | None) -> Outcome:
         """Introduce the client; the outcome's code is the server's return code."""
         self.link = Link.CONNECTING
-        options = self.options
-        packet = mqtt.Connect(client_id, user, None if password is None else password.encode("latin-1"),
-                              options.keep_alive, options.clean, options.version, options.will)  # fmt: skip
-        answer = await self._ask(packet, Kind.CONNACK, 0)
+        answer = await self._ask(self.introduction(client_id, user, password), Kind.CONNACK, 0)
         if not isinstance(answer, mqtt.ConnAck) or self._tcp is None:
             return Outcome(False)
         if not answer.session_present:
@@ -141,6 +138,12 @@ class MqttClient:
             self.link = Link.CONNECTED
             self._keeper = self._spawn(self._keep_alive())
         return Outcome(True, (answer.code,))
+
+    def introduction(self, client_id: str, user: str | None, password: str | None) -> mqtt.Connect:
+        """The CONNECT of this client as it is configured."""
+        options, secret = self.options, None if password is None else password.encode("latin-1")
+        kept = options.keep_alive, options.clean, options.version, options.will
+        return mqtt.Connect(client_id, user, secret, *kept)
 
     @property
     def unsent(self) -> bool:
