@@ -103,6 +103,7 @@ class MqttClient:
         self._decoder = mqtt.Decoder()
         self._answers: dict[tuple[Kind, int], asyncio.Future[Packet]] = {}
         self._held: set[int] = set()
+        self._early: list[mqtt.Publish] = []
         self.in_flight: set[int] = set()
         """Packet identifiers of messages that the server has not acknowledged yet."""
         self._keeper: asyncio.Task[Any] | None = None
@@ -136,6 +137,7 @@ class MqttClient:
             self._held.clear()
         if answer.code == 0:
             self.link = Link.CONNECTED
+            asyncio.get_running_loop().call_soon(self._welcome)  # behind what the owner does with the outcome
             self._keeper = self._spawn(self._keep_alive())
         return Outcome(True, (answer.code,))
 
@@ -189,6 +191,7 @@ class MqttClient:
         self.link = Link.CLOSED
         self._tcp = None
         self._decoder = mqtt.Decoder()
+        self._early.clear()
         self.in_flight.clear()
         self._stop_keeper()
         for answer in self._answers.values():
@@ -288,6 +291,8 @@ class MqttClient:
 
     def _take(self, packet: Packet) -> None:
         match packet:
+            case mqtt.Publish() if self.link is Link.CONNECTING:
+                self._early.append(packet)
             case mqtt.Publish():
                 self._message(packet)
             case mqtt.Ack(Kind.PUBREL, number):
@@ -313,6 +318,12 @@ class MqttClient:
         elif message.qos == 2:
             self._held.add(message.packet_id)
             self._send(mqtt.Ack(Kind.PUBREC, message.packet_id))
+
+    def _welcome(self) -> None:
+        """Take the messages that came in one piece with the CONNACK."""
+        early, self._early = self._early, []
+        for message in early:
+            self._message(message)
 
     def _settle(self, kind: Kind, packet_id: int, packet: Packet) -> None:
         answer = self._answers.get((kind, packet_id))

@@ -105,6 +105,28 @@ def test_the_sim7020_logs_in_to_alibaba() -> None:
 # ---------------------------------------------------------------- both ways
 
 
+def test_messages_of_a_kept_session_follow_the_outcome_of_connecting() -> None:
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server = Server(reader, writer)
+        await server.next()
+        kept = mqtt.Publish("t", b"kept", 1, packet_id=4)
+        writer.write(mqtt.encode(mqtt.ConnAck(0, True)) + mqtt.encode(kept))
+        assert await server.next() == mqtt.Ack(Kind.PUBACK, 4)
+        await silent(server)
+
+    async def main(bench: Bench) -> None:
+        async with Peer(accept) as peer:
+            await bench.attached()
+            await bench.port.host_quiet(10)
+            await bench.ask(f'AT+QMTOPEN=0,"127.0.0.1",{peer.port}')
+            await bench.port.host_read_until(b"+QMTOPEN: 0,0\r\n", 60)
+            await bench.ask('AT+QMTCONN=0,"id"')
+            heard = await bench.port.host_read_until(b'"t","kept"\r\n', 60)
+            assert heard.index(b"+QMTCONN: 0,0,0") < heard.index(b"+QMTRECV: 0,4")
+
+    on_bench(main, profile="ec800e")
+
+
 def test_a_release_that_nobody_answers_is_repeated_not_the_message() -> None:
     got: list[mqtt.Packet | None] = []
 
