@@ -224,7 +224,7 @@ class Publishing(MqttCommand):
         number, topic = said["message_id"], said["topic"]
         message = mqtt.Publish(topic, payload, said["qos"], bool(said["retain"]), packet_id=number)
         most = ue.profile.mqtt.publish
-        if most is not None and len(mqtt.encode(message)) > most:
+        if most is not None and len(mqtt.encode(message, mqtt.OCTETS)) > most:
             raise Refusal("too_long")
         ue.mqtt.send(id, message, extended=extended)
 
@@ -257,7 +257,11 @@ class LengthOrMessage(Raw):
     def parse(self, token: Token) -> Any:
         """The length as a number, or the message."""
         text = super().parse(token)
-        return int(text) if not token.quoted and text.isascii() and text.isdigit() else text
+        if token.quoted or not text.isascii() or not text.lstrip("+-").isdigit():
+            return text
+        if not text.isdigit():
+            raise Refusal(self.bad)
+        return int(text)
 
 
 INLINE = 1349

@@ -71,7 +71,7 @@ def _will(ue: Ue, text: str) -> mqtt.Will:
 def _fits(ue: Ue, packet: mqtt.Packet) -> None:
     """Refuse a packet that is longer than the buffer of AT+CMQNEW."""
     most = ue.mqtt.reception(CLIENT).packet_limit
-    if most is not None and len(mqtt.encode(packet)) > most:
+    if most is not None and len(mqtt.encode(packet, mqtt.OCTETS)) > most:
         raise Refusal("too_long")
 
 

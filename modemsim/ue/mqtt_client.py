@@ -100,7 +100,7 @@ class MqttClient:
         self._resolver = resolver
         self._spawn = spawn
         self._tcp: TcpSocket | None = None
-        self._decoder = mqtt.Decoder()
+        self._decoder = mqtt.Decoder(texts=mqtt.OCTETS)
         self._answers: dict[tuple[Kind, int], asyncio.Future[Packet]] = {}
         self._held: set[int] = set()
         self._early: list[mqtt.Publish] = []
@@ -190,7 +190,7 @@ class MqttClient:
     def _forget(self) -> None:
         self.link = Link.CLOSED
         self._tcp = None
-        self._decoder = mqtt.Decoder()
+        self._decoder = mqtt.Decoder(texts=mqtt.OCTETS)
         self._early.clear()
         self.in_flight.clear()
         self._stop_keeper()
@@ -253,7 +253,7 @@ class MqttClient:
     def _send(self, packet: Packet) -> None:
         if self._tcp is not None:
             self._last_sent = asyncio.get_running_loop().time()
-            self._tcp.send(mqtt.encode(packet))
+            self._tcp.send(mqtt.encode(packet, mqtt.OCTETS))
 
     async def _keep_alive(self) -> None:
         """Ping when nothing was sent for the keep-alive time (MQTT 3.1.1, 3.1.2.10)."""

@@ -30,7 +30,7 @@ class Reception:
 
     def takes(self, message: mqtt.Publish) -> bool:
         """Whether a message is short enough."""
-        return self.packet_limit is None or len(mqtt.encode(message)) <= self.packet_limit
+        return self.packet_limit is None or len(mqtt.encode(message, mqtt.OCTETS)) <= self.packet_limit
 
     def shown(self, message: mqtt.Publish) -> dict[str, Any]:
         """The fields of a line about a message."""

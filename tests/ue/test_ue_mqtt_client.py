@@ -226,6 +226,23 @@ def test_a_longest_message_passes_in_both_directions_octet_by_octet() -> None:
     connected(mirror, work, 'AT+QMTCFG="pub/maxlen",0,20480', 'AT+QMTCFG="recv/mode",0,0,1')
 
 
+def test_texts_are_passed_on_octet_by_octet() -> None:
+    got: list[mqtt.Packet | None] = []
+
+    async def mirror(server: Server) -> None:
+        got.append(await server.next())
+        server.send(mqtt.SubAck(1, (0,)))
+        server.send(mqtt.Publish("主题", "消息".encode()))
+        await silent(server)
+
+    async def work(bench: Bench) -> None:
+        bench.port.host_write('AT+QMTSUB=0,1,"主题",0\r'.encode())
+        await bench.port.host_read_until('"主题","消息"\r\n'.encode(), 30)
+
+    connected(mirror, work)
+    assert got == [mqtt.Subscribe(1, (("主题", 0),))]
+
+
 def test_a_packet_over_the_limit_is_refused_after_the_data() -> None:
     async def work(bench: Bench) -> None:
         bench.port.host_write(b'AT+QMTPUBEX=0,0,0,0,"t",20480\r')
