@@ -101,6 +101,7 @@ def bring_into_force(ue: Ue, id: int) -> None:
     options.ping_wait = config(ue, "qmtping", id)[0] if has(ue, "qmtping") else None
     options.close_wait = float(config(ue, "close/time", id)[0])
     options.server_closes = ue.quirk("server_closes_first")
+    options.repeat_connect = ue.quirk("connect_repeated")
     reception = ue.mqtt.reception(id)
     reception.buffered, with_length = (bool(value) for value in config(ue, "recv/mode", id)[:2])
     reception.with_length = with_length or bool(config(ue, "showrecvlen", id)[0])

@@ -151,7 +151,7 @@ class AepMqtt(ConnectedPlatform):
         finally:
             self._clients.discard(client)
             self.logged_out(client.device, client.command, reason)
-            if connect.will is not None and reason != DISCONNECTED:
+            if connect.will is not None and reason != DISCONNECTED and self.running:
                 self._store(
                     client.device, mqtt.Publish(connect.will.topic, connect.will.payload, connect.will.qos)
                 )

@@ -54,7 +54,8 @@ class MqttOptions:
 
     `ping_wait`: until a PINGREQ without answer is repeated; None: `timeout`. `close_wait`: most that a
     connection takes to close after its server was silent to pings, or where the server is let close first.
-    `server_closes`: whether it is after DISCONNECT.
+    `server_closes`: whether it is after DISCONNECT. `repeat_connect`: whether a CONNECT is sent again like
+    any other packet, which servers take for an offence (MQTT 3.1.1, 3.1.0-2).
     """
 
     version: int = 4
@@ -67,6 +68,7 @@ class MqttOptions:
     ping_wait: int | None = None
     close_wait: float = 0.0
     server_closes: bool = False
+    repeat_connect: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,10 @@ class MqttClient:
         options, secret = self.options, None if password is None else password.encode("latin-1")
         kept = options.keep_alive, options.clean, options.version, options.will
         return mqtt.Connect(client_id, user, secret, *kept)
+
+    def pending(self, packet_id: int) -> bool:
+        """Whether a request with this identifier waits for its answer."""
+        return packet_id in self.in_flight or any(packet_id == number for _, number in self._answers)
 
     @property
     def unsent(self) -> bool:
@@ -230,11 +236,12 @@ class MqttClient:
         return Outcome(answer is not None)
 
     async def _ask(self, packet: Packet, kind: Kind, packet_id: int) -> Packet | None:
-        """Send and wait for the answer, repeating; None when it never came. A CONNECT is not repeated."""
+        """Send and wait for the answer, repeating; None when it never came."""
         key = (kind, packet_id)
         answer: asyncio.Future[Packet] = asyncio.get_running_loop().create_future()
         self._answers[key] = answer
-        repetitions = 0 if isinstance(packet, mqtt.Connect) else self.options.retries
+        once = isinstance(packet, mqtt.Connect) and not self.options.repeat_connect
+        repetitions = 0 if once else self.options.retries
         patience = self.options.timeout
         if kind is Kind.PINGRESP and self.options.ping_wait is not None:
             patience = self.options.ping_wait
@@ -247,7 +254,8 @@ class MqttClient:
                 if done:
                     return None if answer.cancelled() else answer.result()
         finally:
-            self._answers.pop(key, None)
+            if self._answers.get(key) is answer:
+                del self._answers[key]
         return None
 
     def _send(self, packet: Packet) -> None:

@@ -24,7 +24,7 @@ BACKLOG = 4
 ANSWERED, REPEATED, FAILED = 0, 1, 2
 """Results of subscribing and publishing."""
 
-_REQUESTS = {"suback": "subscribe", "unsuback": "unsubscribe", "pingresp": "ping"}
+_REQUESTS = {"connack": "connect", "suback": "subscribe", "unsuback": "unsubscribe", "pingresp": "ping"}
 """What was asked for, by the answer that does not come; everything else belongs to a message."""
 
 

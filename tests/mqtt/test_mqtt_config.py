@@ -54,6 +54,11 @@ def test_every_profile_has_factory_values_for_the_items_of_its_family() -> None:
         assert not unknown, (profile, unknown)
 
 
+@pytest.mark.parametrize("profile", ["bc35", "bc28", "bc95"])
+def test_older_firmware_of_the_bc35_family_knows_no_mqtt(profile: str) -> None:
+    assert not [name for name in load(profile).commands if name.startswith("+QMT")]
+
+
 def test_a_value_that_is_left_out_stays() -> None:
     item = ITEMS["timeout"]
     assert item.parse([None, "7", None], [5, 3, 0]) == [5, 7, 0]

@@ -165,6 +165,34 @@ def test_subscribing_is_repeated_with_notice_and_an_answer_still_counts() -> Non
     connected(late, work, 'AT+QMTCFG="timeout",0,2,3,1')
 
 
+def test_an_identifier_that_waits_for_its_answer_is_not_taken_again() -> None:
+    async def work(bench: Bench) -> None:
+        assert await bench.ask('AT+QMTSUB=0,3,"a",1') == ["OK"]
+        for line in ('AT+QMTSUB=0,3,"b",1', 'AT+QMTUNS=0,3,"a"', 'AT+QMTPUBEX=0,3,1,0,"t",1'):
+            assert await bench.ask(line) == ["ERROR"]
+        assert await bench.ask('AT+QMTSUB=0,4,"b",1') == ["OK"]
+        await bench.port.host_read_until(b"+QMTSUB: 0,3,2\r\n", 60)
+        assert await bench.ask('AT+QMTUNS=0,3,"a"') == ["OK"]
+
+    connected(silent, work)
+
+
+def test_opening_activates_the_context() -> None:
+    async def main(bench: Bench) -> None:
+        await bench.attached()
+        await bench.port.host_quiet(10)
+        await bench.ask("ATE0")
+        assert await bench.ask("AT+QIDEACT=1", 60) == ["OK"]
+        assert await bench.ask("AT+QIACT?") == ["OK"]
+        assert await bench.ask('AT+QMTOPEN=0,"mqtt.ctwing.cn",1883') == ["OK"]
+        await bench.port.host_read_until(b"+QMTOPEN: 0,0\r\n", 60)
+        assert (await bench.ask("AT+QIACT?"))[0].startswith("+QIACT: 1,1,1,")
+        bench.port.host_write(b"AT+QIDEACT=1\r")
+        await bench.port.host_read_until(b"+QMTSTAT: 0,7\r\n", 60)
+
+    on_bench(main, profile="ec800e")
+
+
 def test_a_repeated_message_of_quality_one_is_handed_over_again() -> None:
     async def twice(server: Server) -> None:
         server.send(mqtt.Publish("t", b"again", 1, packet_id=9))
