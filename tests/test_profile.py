@@ -87,6 +87,14 @@ def test_an_extending_profile_says_only_what_differs(tmp_path: Path) -> None:
     assert base.commands.keys() - mine.commands.keys() == {"+QENG"}
 
 
+def test_an_extending_profile_adds_lines_to_those_of_its_parent(tmp_path: Path) -> None:
+    more = '[[more_urcs]]\non = "sim"\nline = "+X: {state}"\nsource = "desk"\nprovenance = "log"\n'
+    path = write(tmp_path, 'extends = "bc260y"\nname = "mine"\n' + more)
+    mine, base = load(path), load("bc260y")
+    assert mine.urcs[:-1] == base.urcs
+    assert (mine.urcs[-1].on, mine.urcs[-1].line) == ("sim", "+X: {state}")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

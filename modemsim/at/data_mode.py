@@ -19,9 +19,9 @@ class DataMode:
     characters (2: hex digits). cancel: byte that ends it without data, None for no such byte; neither byte
     means anything while data is counted. timeout: name of the timing after which the module gives up, None
     for never; seconds: the host's own figure in its place (0: never). max_bytes: uncounted data is sent by
-    itself when it is that long. echo: whether data is echoed (under ATE1). cancelled, timed_out: the
-    situation refused then, "" for a plain OK. patience: seconds of silence after which the module gives up.
-    acknowledge: the module sends `A` after so many bytes each.
+    itself when it is that long, or with drop_excess what comes beyond is lost. echo: whether data is echoed
+    (under ATE1). cancelled, timed_out: the situation refused then, "" for a plain OK. patience: seconds of
+    silence after which the module gives up. acknowledge: the module sends `A` after so many bytes each.
     """
 
     prompt: str | None = None
@@ -32,6 +32,7 @@ class DataMode:
     timeout: str | None = None
     seconds: float | None = None
     max_bytes: int = 1024
+    drop_excess: bool = False
     echo: bool = False
     cancelled: str = ""
     timed_out: str = "aborted"
@@ -83,14 +84,14 @@ class Collector:
         marks = [at for at in (buffer.find(self.mode.terminator), self._cancel_at(buffer)) if at >= 0]
         room = self.mode.max_bytes - len(self._data)
         end = min(marks, default=len(buffer))
-        if end > room or (not marks and end == room):
+        if not self.mode.drop_excess and (end > room or (not marks and end == room)):
             end, marks = room, []
         taken = bytes(buffer[:end])
-        self._data += taken
+        self._data += taken[:room]
         if marks:
             self.result = DataEnd.CANCELLED if buffer[end] == self.mode.cancel else bytes(self._data)
             end += 1
-        elif len(self._data) >= self.mode.max_bytes:
+        elif len(self._data) >= self.mode.max_bytes and not self.mode.drop_excess:
             self.result = bytes(self._data)
         del buffer[:end]
         return taken

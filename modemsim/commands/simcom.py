@@ -310,7 +310,7 @@ class Clts(StoredCommand):
 
 
 class Crevhex(SettingCommand):
-    """How data from the network is shown; remembered for the commands that come with sockets and MQTT."""
+    """How data from the network is shown, and how messages of MQTT are written."""
 
     name, source = "+CREVHEX", MANUAL + "5.2"
     mode = Choice(0, 1, doc="0 as it is, 1 hex digits")

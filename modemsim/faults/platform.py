@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modemsim.faults.table import End, FaultParameter, declare, over, read_code
+from modemsim.faults.table import End, FaultError, FaultParameter, declare, over, read_code
+from modemsim.platforms.aep_mqtt import AepMqtt
 from modemsim.timing import parse_duration
 
 if TYPE_CHECKING:
     from modemsim.platforms.base import Platform
     from modemsim.simulation import Simulation
+
+NONSENSE = b"\xf0\x00"
+"""A packet of a type that MQTT 3.1.1 does not have."""
 
 
 def _platforms(simulation: Simulation) -> list[Platform]:
@@ -43,6 +47,46 @@ def platform_error(simulation: Simulation, code: int) -> End:
             platform.refuse(endpoint, None)
 
     return end
+
+
+def _mqtt(simulation: Simulation) -> AepMqtt:
+    access = simulation.connected.get("aep-mqtt")
+    if not isinstance(access, AepMqtt):
+        raise FaultError("there are no built-in platforms in this run")
+    return access
+
+
+def _return_code(text: str) -> int:
+    """A return code of CONNACK that refuses: 1 to 5."""
+    if text not in ("1", "2", "3", "4", "5"):
+        raise ValueError("a CONNECT is refused with 1 to 5")
+    return int(text)
+
+
+@declare("mqtt_refuse", code=FaultParameter(_return_code, "return code of CONNACK, 1 to 5"))
+def mqtt_refuse(simulation: Simulation, code: int) -> End:
+    """AEP refuses every CONNECT over MQTT with a return code."""
+    access = _mqtt(simulation)
+
+    def end() -> None:
+        access.refuse = None
+
+    access.refuse = code
+    return end
+
+
+@declare("mqtt_cut")
+def mqtt_cut(simulation: Simulation) -> End:
+    """AEP closes its MQTT connections."""
+    _mqtt(simulation).cut()
+    return over
+
+
+@declare("mqtt_nonsense")
+def mqtt_nonsense(simulation: Simulation) -> End:
+    """AEP sends its MQTT clients bytes that are no MQTT, and closes."""
+    _mqtt(simulation).cut(NONSENSE)
+    return over
 
 
 @declare("platform_reset")

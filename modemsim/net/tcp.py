@@ -41,8 +41,8 @@ class TcpSocket:
 
     `on_data` gets what arrives while `room` (bytes the owner can take) is more than zero; `on_end` is called
     once, when the connection is over for a reason of its own: CLOSED after the peer's last byte, RESET,
-    NO_ANSWER or NO_BEARER. `sent` counts bytes taken from the host, `acked` those the peer has.
-    `retransmission` is how a lost flight is repeated.
+    NO_ANSWER or NO_BEARER; `on_closed` once nothing of it is left, whatever the reason. `sent` counts bytes
+    taken from the host, `acked` those the peer has. `retransmission` is how a lost flight is repeated.
     """
 
     def __init__(self, bearer: Bearer, real: socket.socket | None = None, peer: Address = ("", 0)) -> None:
@@ -51,6 +51,7 @@ class TcpSocket:
         self.acked = 0
         self.on_data: Callable[[bytes], None] = lambda data: None
         self.on_end: Callable[[Loss], None] = lambda loss: None
+        self.on_closed: Callable[[], None] = lambda: None
         self.room: Callable[[], int] = lambda: FLIGHT
         self.retransmission: Retransmission = USUAL
         self._bearer = bearer
@@ -180,6 +181,7 @@ class TcpSocket:
             if task is not asyncio.current_task():
                 task.cancel()
         self._real.close()
+        self.on_closed()
 
     async def _nobody_there(self) -> None:
         """No route: connection requests vanish until the stack gives up."""

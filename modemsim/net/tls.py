@@ -94,6 +94,15 @@ class TlsSocket:
     def retransmission(self, chosen: Retransmission) -> None:
         self._tcp.retransmission = chosen
 
+    @property
+    def on_closed(self) -> Callable[[], None]:
+        """Called once nothing of the connection is left."""
+        return self._tcp.on_closed
+
+    @on_closed.setter
+    def on_closed(self, told: Callable[[], None]) -> None:
+        self._tcp.on_closed = told
+
     async def delivered(self) -> bool:
         """Wait until the peer has everything sent so far; False when the connection is over before."""
         return await self._tcp.delivered() and not self._unsent

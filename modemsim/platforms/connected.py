@@ -47,6 +47,11 @@ class ConnectedPlatform(ABC):
             self.address = self._server.sockets[0].getsockname()[:2]
             self.emit("started", address="{}:{}".format(*self.address))
 
+    @property
+    def running(self) -> bool:
+        """Whether the port is open."""
+        return self._server is not None
+
     async def stop(self) -> None:
         """Close the port and every connection; devices, uplinks and commands are kept."""
         if self._server is None:

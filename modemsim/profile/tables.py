@@ -327,10 +327,16 @@ class SocketsTable(Table):
 class MqttTable(Table):
     """The module's MQTT clients: results of an opening by situation, and of an end by its cause.
 
-    `stored`: messages that wait for the host, each client.
+    `clients`: how many there are, numbered from 0. `stored`: messages that wait for the host, each client.
+    `receive`, `publish`: bytes of the longest packet with a message, None without a limit. `in_flight`:
+    messages that wait for their acknowledgement at a time.
     """
 
+    clients: int = 6
     stored: int = 5
+    receive: int | None = None
+    publish: int | None = None
+    in_flight: int | None = None
     numbers: dict[str, int] = {}
     status: dict[str, int] = {}
 

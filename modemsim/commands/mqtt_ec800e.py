@@ -1,0 +1,106 @@
+"""MQTT of the EC800E: what its QMT commands have beyond those of Quectel's NB-IoT modules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from modemsim.at.data_mode import DataMode
+from modemsim.at.params import Choice, Int, Text
+from modemsim.at.result import Refusal
+from modemsim.commands import mqtt_config_quectel
+from modemsim.commands.mqtt_config_quectel import Item, config
+from modemsim.commands.mqtt_quectel import GUIDE, STACK, MqttCommand, Publishing, payload
+from modemsim.mqtt import credentials
+from modemsim.ue.module import Ue
+
+SIBLINGS = "log of an EC600S; EG800K MQTT test plan"
+
+
+def _quoted(name: str, most: int) -> Text:
+    return Text(most, supported=f'"{name}"')
+
+
+class Qmtcfg(mqtt_config_quectel.Qmtcfg):
+    """Tell and set how a client works, by the name of the item; connection items only while it is closed."""
+
+    name, source, provenance = "+QMTCFG", f"{GUIDE}; {STACK}; {SIBLINGS}", "log"
+    id = Int(0, 60, default=None, doc="number of the client, 0 to 5; of close/time the value itself")
+
+    ITEMS: Mapping[str, Item] = {
+        "version": Item((Choice(3, 4),)),
+        "pdpcid": Item((Int(1, 15),)),
+        "ssl": Item((Choice(0, 1), Int(0, 5))),
+        "keepalive": Item((Int(0, 3600),)),
+        "session": Item((Choice(0, 1),)),
+        "timeout": Item((Int(1, 60), Int(1, 10), Choice(0, 1)), live=True),
+        "will": Item(
+            (
+                Choice(0, 1), Int(0, 2), Choice(0, 1),
+                Text(256, min_length=1, supported='"willtopic"'),
+                Text(256, min_length=1, supported='"willmessage"'),
+            ),
+            least=5, off=True,
+        ),
+        "recv/mode": Item((Choice(0, 1), Choice(0, 1)), live=True),
+        "send/mode": Item((Choice(0, 1),), live=True, alias=("dataformat", 0)),
+        "onenet": Item((_quoted("product id", 64), _quoted("access key", 128)), least=2),
+        "aliauth": Item(
+            (_quoted("product key", 64), _quoted("device name", 64), _quoted("device secret", 64)), least=3
+        ),
+        "qmtping": Item((Int(5, 60),), live=True),
+        "dataformat": Item((Choice(0, 1), Choice(0, 1)), least=2, live=True),
+        "view/mode": Item((Choice(0, 1),), live=True),
+        "edit/timeout": Item((Choice(0, 1), Int(1, 120)), live=True),
+        "recv/urcmax": Item((Int(1, 10240),), live=True),
+        "pub/maxlen": Item((Int(1, 20480),), live=True),
+        "close/time": Item((Int(5, 60),), live=True, per_client=False),
+    }  # fmt: skip
+
+    def checked(self, name: str, values: Sequence[Any]) -> None:
+        """An access key is Base64."""
+        if name == "onenet" and values[1] and not credentials.is_access_key(values[1]):
+            raise Refusal("bad_value")
+
+
+class Qmtpubex(Publishing):
+    """Publish a message of a given length behind the prompt."""
+
+    name, source, provenance = "+QMTPUBEX", GUIDE, "log"
+    data_mode = DataMode(length="length", max_bytes=1460, timeout="data_input")
+    length = Int(1, 20480, doc='bytes of the message; AT+QMTCFG="pub/maxlen" says how many at most')
+
+    def data_input(self, ue: Ue, values: Mapping[str, Any]) -> DataMode | None:
+        """A message longer than the host has allowed is refused before the prompt."""
+        mode = super().data_input(ue, values)
+        if values["length"] > config(ue, "pub/maxlen", values["id"])[0]:
+            raise Refusal("too_long")
+        return mode
+
+    def write(self, ue: Ue, id: int, length: int, data: bytes, **said: Any) -> None:
+        self._publish(ue, id, payload(ue, id, data), extended=True, **said)
+
+
+class Qmtrecv(MqttCommand):
+    """Read messages that wait, of one place or of all; tell which places hold one."""
+
+    name, source, provenance = "+QMTRECV", f"{STACK}; {SIBLINGS}", "manual"
+    testable = False
+    read_reply = "+QMTRECV: {id},{places}"
+    write_reply = '+QMTRECV: {id},{message_id},"{topic}"[,{shown_length}],"{text}"'
+    id = Int(0, 5, doc="number of the client")
+    place = Int(0, 4, default=None, doc="place; without it all are read, and freed")
+
+    def read(self, ue: Ue) -> Any:
+        places = [(id, ue.mqtt.inbox(id).taken()) for id in ue.mqtt.known]
+        return [
+            {"id": id, "places": ",".join(map(str, taken))}
+            for id, taken in places
+            if ue.mqtt.busy(id) or any(taken)
+        ]
+
+    def write(self, ue: Ue, id: int, place: int | None) -> Any:
+        inbox = ue.mqtt.inbox(id)
+        places = range(len(inbox.taken())) if place is None else (place,)
+        messages = [inbox.take(place) for place in places]
+        return [ue.mqtt.fields(id, message) for message in messages if message is not None]
