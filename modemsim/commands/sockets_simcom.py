@@ -7,7 +7,7 @@ from typing import Any
 
 from modemsim.at.command import Answer, Command
 from modemsim.at.data_mode import DataMode
-from modemsim.at.dialect import to_bytes, to_text
+from modemsim.at.dialect import Verbatim, to_bytes, to_text
 from modemsim.at.params import Address, Choice, Int, Raw, Text
 from modemsim.at.result import Refusal
 from modemsim.commands import needs
@@ -252,7 +252,7 @@ class Csorxget(SimcomSocket):
             return f"+CSORXGET: 4,{id},{len(socket.buffer)}"
         data, _ = ue.sockets.read(socket, length if mode == 2 else min(length, 730))
         head = f"+CSORXGET: {mode},{id},{length},{len(data)}"
-        return [head, to_text(data) if mode == 2 else data.hex().upper()] if data else [head]
+        return [head, Verbatim(to_text(data)) if mode == 2 else data.hex().upper()] if data else [head]
 
 
 # ---------------------------------------------------------------- names and ping
