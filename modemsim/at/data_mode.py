@@ -14,13 +14,13 @@ ESC = 0x1B
 class DataMode:
     """How a command takes data after its line.
 
-    prompt: what asks for data, None for the dialect's. length: name of the parameter that says how many
-    bytes come (None, or a parameter without value: the data ends with `terminator`), each of them as `width`
-    characters (2: hex digits). cancel: byte that ends
-    it without data, None for no such byte; neither byte means anything while data is counted. timeout: name
-    of the timing after which the module gives up, None for never. max_bytes: uncounted data is sent by
-    itself when it is that long. echo: whether data is echoed (under ATE1). cancelled, timed_out: the
-    situation refused then, "" for a plain OK.
+    prompt: what asks for data, None for the dialect's, "" for nothing at all. length: name of the parameter
+    that says how many bytes come (None, or a parameter without value: the data ends with `terminator`), each
+    of them as `width` characters (2: hex digits). cancel: byte that ends it without data, None for no such
+    byte; neither byte means anything while data is counted. timeout: name of the timing after which the
+    module gives up, None for never. max_bytes: uncounted data is sent by itself when it is that long. after:
+    seconds until what has come is sent by itself, None for never. echo: whether data is echoed (under ATE1).
+    cancelled, timed_out: the situation refused then, "" for a plain OK.
     """
 
     prompt: str | None = None
@@ -30,6 +30,7 @@ class DataMode:
     cancel: int | None = ESC
     timeout: str | None = None
     max_bytes: int = 1024
+    after: float | None = None
     echo: bool = False
     cancelled: str = ""
     timed_out: str = "aborted"
@@ -65,6 +66,10 @@ class Collector:
         if self.result is not None:
             return b""
         return self._counted(buffer) if self.length is not None else self._ended(buffer)
+
+    def cut(self) -> bytes:
+        """What has come so far, as all the data there is."""
+        return bytes(self._data)
 
     def _counted(self, buffer: bytearray) -> bytes:
         assert self.length is not None

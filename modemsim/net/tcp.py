@@ -41,7 +41,8 @@ class TcpSocket:
 
     `on_data` gets what arrives while `room` (bytes the owner can take) is more than zero; `on_end` is called
     once, when the connection is over for a reason of its own: CLOSED after the peer's last byte, RESET,
-    NO_ANSWER or NO_BEARER. `sent` counts bytes taken from the host, `acked` those the peer has.
+    NO_ANSWER or NO_BEARER; `on_acked` when the peer has more of what was sent. `sent` counts bytes taken from
+    the host, `acked` those the peer has.
     """
 
     def __init__(self, bearer: Bearer, real: socket.socket | None = None, peer: Address = ("", 0)) -> None:
@@ -50,6 +51,7 @@ class TcpSocket:
         self.acked = 0
         self.on_data: Callable[[bytes], None] = lambda data: None
         self.on_end: Callable[[Loss], None] = lambda loss: None
+        self.on_acked: Callable[[], None] = lambda: None
         self.room: Callable[[], int] = lambda: FLIGHT
         self._bearer = bearer
         self._real = real if real is not None else socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -209,12 +211,17 @@ class TcpSocket:
                 self._written += len(flight)
                 self._bearer.note("uplink", peer=host_port(self.peer), size=len(flight), protocol="tcp")
                 await cross(self._bearer, downlink=True)
-                self.acked = max(self.acked, self._written)
+                self._acknowledged(self._written)
             if self._closing:
                 self._real.shutdown(socket.SHUT_WR)
                 return Loss.CLOSED
             self._work.clear()
             await self._work.wait()
+
+    def _acknowledged(self, count: int) -> None:
+        if count > self.acked:
+            self.acked = count
+            self.on_acked()
 
     async def _downlink(self) -> Loss:
         """Read while the owner has room; at the peer's end tell it, and let the other direction finish."""
@@ -231,7 +238,7 @@ class TcpSocket:
             self._used = loop.time()
             written = self._written
             await cross(self._bearer, downlink=True)
-            self.acked = max(self.acked, written)
+            self._acknowledged(written)
             if not data:
                 end = self.on_end
                 self.close()

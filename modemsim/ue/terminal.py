@@ -97,10 +97,13 @@ class Terminal:
             await self._port.let_urcs_out()
         await self.drained()
 
-    def go_online(self, session: Session) -> None:
-        """Enter transparent mode behind the running command; its last line was CONNECT."""
+    def go_online(self, session: Session, *, opening: str = "", ending: str = Final.NO_CARRIER.text) -> None:
+        """Enter transparent mode, behind the running command if there is one, whose last line was CONNECT.
+
+        `opening`: a line that is still owed before it; `ending`: the line when the connection is over.
+        """
         if self._port is not None:
-            self._port.session = session
+            self._port.go_online(session, opening, ending)
 
     @property
     def urcs_waiting(self) -> int:
@@ -121,6 +124,7 @@ class _PoweredPort:
     """The terminal from power-on to power-off; the `Io` of its interpreter."""
 
     session: Session | None = None
+    _around = ("", "")
 
     def __init__(self, parts: Parts, urcs_sent: Callable[[], None]) -> None:
         self._parts = parts
@@ -220,7 +224,9 @@ class _PoweredPort:
     async def _work(self) -> None:
         """The one task: lines in their order, each with its result before the next."""
         while True:
-            if not self._pending:
+            if self.session is not None:
+                await self._online(self.session)
+            elif not self._pending:
                 await self._wait_input()
             line = self._framer.take(self._pending)
             self._send_echo()
@@ -228,16 +234,22 @@ class _PoweredPort:
             if line is not None:
                 self._faults.heard_line()
                 await self._carry_out(line)
-                if self.session is not None:
-                    await self._online(self.session)
-                if self._pending:
+                if self._pending and self.session is None:
                     await self._between_lines()
             if len(self._urcs):
                 self._pump()
 
+    def go_online(self, session: Session, opening: str, ending: str) -> None:
+        """Pass bytes through from the next turn of the one task on."""
+        self.session, self._around = session, (opening, ending)
+        if not self._running:
+            self._wake()
+
     async def _online(self, session: Session) -> None:
         """Transparent mode, from CONNECT to the escape or the end of the connection."""
-        self.session = None
+        self.session, (opening, ending) = None, self._around
+        if opening:
+            await self.send(frame(opening))
         if self._framer.expects_lf() and self._pending.startswith(_LF):
             del self._pending[:1]
         self._framer.leave()
@@ -248,7 +260,8 @@ class _PoweredPort:
             )
         finally:
             self._data_mode = False
-        self._put(frame(Final.OK.text if escaped else Final.NO_CARRIER.text))
+        if last := Final.OK.text if escaped else ending:
+            self._put(frame(last))
 
     def _online_out(self, data: bytes) -> float:
         """Bytes of the connection; returns the seconds the line needs for all it still owes."""
@@ -314,11 +327,12 @@ class _PoweredPort:
         """Prompt, then take data until it is complete, cancelled or late."""
         collector = Collector(mode, length, skip_lf=self._framer.expects_lf())
         self._framer.leave()
-        prompt = self._dialect.prompt if mode.prompt is None else mode.prompt
-        await self.send(b"\r\n" + to_bytes(prompt))
+        if mode.prompt != "":
+            await self.send(b"\r\n" + to_bytes(mode.prompt or self._dialect.prompt))
         self._data_mode = True
         echoing = mode.echo and setting(self._parts.settings, "E")
-        deadline = None if mode.timeout is None else self._loop.time() + self._parts.timing.draw(mode.timeout)
+        limit = self._parts.timing.draw(mode.timeout) if mode.timeout and mode.after is None else mode.after
+        deadline = None if limit is None else self._loop.time() + limit
         try:
             while True:
                 taken = collector.feed(self._pending)
@@ -327,7 +341,7 @@ class _PoweredPort:
                 if collector.result is not None:
                     return collector.result
                 if not await self._wait_input(deadline):
-                    return DataEnd.TIMED_OUT
+                    return DataEnd.TIMED_OUT if mode.after is None else collector.cut()
         finally:
             self._data_mode = False
 
