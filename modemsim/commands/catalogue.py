@@ -39,6 +39,8 @@ FAMILIES = (
     "fota_quectel",
     "sockets_neul",
     "sockets_simcom",
+    "cip_settings_simcom",
+    "cip_simcom",
     "mqtt_simcom",
 )
 """Modules of this package; a profile names the ones its module speaks, a later one going first."""

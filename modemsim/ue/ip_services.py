@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modemsim.net.resolver import Resolver
+from modemsim.ue.cip import CipTask
 from modemsim.ue.mqtt_clients import MqttClients
 from modemsim.ue.sockets import Sockets
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class IpServices:
-    """Resolver, sockets and MQTT clients of one module."""
+    """Resolver, sockets, TCP/IP task and MQTT clients of one module."""
 
     def __init__(self, ue: Ue) -> None:
         def backlog() -> int:
@@ -23,24 +24,27 @@ class IpServices:
             return key is not None and bool(ue.settings.get(key))
 
         self.resolver = Resolver(ue.bearer)
-        self.sockets = Sockets(
-            ue.profile.sockets, ue.bearer, self.resolver, ue.timing, ue.publish, ue.spawn, backlog, shows
-        )
+        parts = ue.bearer, self.resolver, ue.timing, ue.publish, ue.spawn, backlog, shows
+        self.sockets = Sockets(ue.profile.sockets, *parts)
+        self.cip = CipTask(ue.profile.cip, *parts)
         self.sockets.on_failure = ue.pdp.failed
         self.mqtt = MqttClients(ue.profile.mqtt, ue.bearer, self.resolver, ue.publish, ue.spawn, backlog)
 
     def line_idle(self) -> None:
         """No line waits for the host any more: what was held back for it goes on."""
         self.sockets.pump()
+        self.cip.sockets.pump()
         self.mqtt.pump()
 
     def bearer_lost(self, *, by_host: bool = False) -> None:
         """The PDN connection is gone; `by_host`: because the host ended it."""
         self.sockets.bearer_lost(by_host=by_host)
+        self.cip.bearer_lost()
         self.mqtt.bearer_lost()
 
     def clear(self) -> None:
         """The power is gone."""
         self.sockets.clear()
+        self.cip.clear()
         self.mqtt.clear()
         self.resolver.clear()
