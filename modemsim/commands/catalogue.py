@@ -39,6 +39,7 @@ FAMILIES = (
     "fota_quectel",
     "sockets_neul",
     "sockets_simcom",
+    "ip_simcom",
     "cip_settings_simcom",
     "cip_simcom",
     "mqtt_simcom",

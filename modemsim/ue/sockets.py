@@ -223,7 +223,7 @@ class Sockets:
             socket.tcp = self._adopt(socket, TcpSocket(self._bearer))
             async with asyncio.timeout(self._timing.draw(CONNECT_LIMIT)):
                 await socket.tcp.connect(socket.remote, socket.local_port)
-        else:
+        elif socket.udp is None:
             self.bind(socket)
         socket.state = State.CONNECTED
 
@@ -384,6 +384,8 @@ class Sockets:
                 socket.tcp.abort()
             if socket.udp is not None:
                 socket.udp.close()
+            if socket.listener is not None:
+                socket.listener.abort()
             self._publish("socket.broken", id=socket.id)
             if socket.on_received is not None:
                 socket.on_received()
