@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from modemsim.at.command import Command
-from modemsim.at.params import Address, Int, Text
+from modemsim.at.params import Address, Int, Param, Text, Token
 from modemsim.at.result import Refusal
 from modemsim.commands import needs
+from modemsim.net import ntp
 from modemsim.net.ping import ping
 from modemsim.net.resolver import NameFailed
 from modemsim.ue.module import Ue
 
 MANUAL = "SIM7020 AT manual 1.05, "
 NOTE = "SIM7020 TCP/IP note 1.02"
+ANSWER_TIME, TRIES = 15.0, 4
+"""Seconds for an answer of a time server (retry time of lwIP's client), and requests (judgement)."""
 
 
 class Cdnsgip(Command):
@@ -87,3 +91,56 @@ class Cipping(Command):
             ttl = 0 if echo is None else echo.ttl
             ue.publish("echo.answered", number=number, host=host, tenths=tenths, ttl=ttl)
         ue.sockets.jobs.discard("ping")
+
+
+class Zone(Param):
+    """A time zone in quarters of an hour, as "+32"."""
+
+    textual = True
+
+    def parse(self, token: Token) -> int:
+        """The quarters, between -48 and 56."""
+        digits = token.text.removeprefix("+").removeprefix("-")
+        if not (digits.isdecimal() and len(digits) <= 2 and -48 <= int(token.text) <= 56):
+            raise Refusal(self.bad)
+        return int(token.text)
+
+
+class Csntpstart(Command):
+    """Ask a time server and set the calendar; the time follows the OK, in the zone given, else in UTC."""
+
+    name, source = "+CSNTPSTART", MANUAL + "13"
+    group, max_response = "sockets", 75.0
+    needs, errors = (needs.bearer,), ("no_bearer", "running")
+    testable = False
+    server = Address(doc="address or name of the server")
+    zone = Zone(default=None, doc="zone in quarters of an hour, in quotes with its sign")
+
+    def write(self, ue: Ue, server: str, zone: int | None) -> None:
+        if ue.ip.time_query is not None and not ue.ip.time_query.done():
+            raise Refusal("running")
+        ue.ip.time_query = ue.spawn(self._ask(ue, server, zone))
+
+    async def _ask(self, ue: Ue, server: str, zone: int | None) -> None:
+        try:
+            address = (await ue.resolver.resolve(server))[0]
+        except NameFailed:
+            return
+        told = await ntp.ask(ue.bearer, (address, ntp.PORT), ANSWER_TIME, TRIES)
+        if told is None:
+            return
+        ue.calendar.set(told, ue.calendar.zone_quarters if zone is None else zone)
+        local = told + timedelta(minutes=15 * (zone or 0))
+        ue.publish("time.told", now=told, local=local, milliseconds=told.microsecond // 1000, zone=zone)
+
+
+class Csntpstop(Command):
+    """Ask the time server no more."""
+
+    name, source = "+CSNTPSTOP", MANUAL + "13"
+    group, testable = "sockets", False
+
+    def execute(self, ue: Ue) -> None:
+        if ue.ip.time_query is not None:
+            ue.ip.time_query.cancel()
+            ue.ip.time_query = None

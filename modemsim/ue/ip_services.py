@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from modemsim.net.resolver import Resolver
@@ -28,6 +29,8 @@ class IpServices:
         self.sockets = Sockets(ue.profile.sockets, *parts)
         self.cip = CipTask(ue.profile.cip, *parts)
         self.sockets.on_failure = ue.pdp.failed
+        self.time_query: asyncio.Task[None] | None = None
+        """A question to a time server that is still open."""
         self.mqtt = MqttClients(ue.profile.mqtt, ue.bearer, self.resolver, ue.publish, ue.spawn, backlog)
 
     def line_idle(self) -> None:
@@ -47,4 +50,5 @@ class IpServices:
         self.sockets.clear()
         self.cip.clear()
         self.mqtt.clear()
+        self.time_query = None
         self.resolver.clear()
