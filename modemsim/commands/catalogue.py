@@ -20,6 +20,7 @@ FAMILIES = (
     "simcom_line",
     "simcom",
     "simcom_network",
+    "saving_simcom",
     "simcom_coap",
     "ctiot_simcom",
     "aep_simcom",
