@@ -20,6 +20,8 @@ from modemsim.ue.line_faults import LineFaults
 from modemsim.ue.online import Session, pass_through
 from modemsim.ue.terminal_parts import COMMAND_DELAY, Parts, Uart, check_delays, settle, sleep_until
 
+ONLINE_LIMIT = 65536
+"""Bytes of the host that can wait in transparent mode while the connection takes none."""
 _LF = b"\n"
 _ROUNDING = 1e-6
 """Seconds by which the serial line's own timer for the last byte may be later than the sum of its bytes."""
@@ -158,8 +160,8 @@ class _PoweredPort:
 
     @property
     def busy(self) -> bool:
-        """A command runs or URCs wait."""
-        return self._running or self.session is not None or len(self._urcs) > 0
+        """A command runs, bytes are passed through, or URCs wait."""
+        return self._running or self._data_mode or self.session is not None or len(self._urcs) > 0
 
     # -- from the host --
 
@@ -169,6 +171,8 @@ class _PoweredPort:
             return
         if self._running and not self._data_mode:
             data = self._while_busy(data)
+        elif self._data_mode and not self._running:
+            data = self._kept(data, ONLINE_LIMIT)
         elif self._input_came is not None and not self._running:
             self._typing_since = self._loop.time()
         self._pending += data
@@ -179,10 +183,7 @@ class _PoweredPort:
         """What remains for later of the bytes that came while a command was running."""
         busy = self._dialect.busy
         if busy == "queue":
-            kept = data[: max(0, self._parts.receive_buffer - len(self._pending))]
-            if len(kept) < len(data):
-                self.note("overrun", lost=len(data) - len(kept))
-            return kept
+            return self._kept(data, self._parts.receive_buffer)
         if busy == "drop":
             if data.strip(_LF):
                 self.note("dropped", lost=len(data))
@@ -192,6 +193,13 @@ class _PoweredPort:
             self._aborting = True
             self._task.cancel()
         return b""
+
+    def _kept(self, data: bytes, limit: int) -> bytes:
+        """What of it can wait behind the input that waits already."""
+        kept = data[: max(0, limit - len(self._pending))]
+        if len(kept) < len(data):
+            self.note("overrun", lost=len(data) - len(kept))
+        return kept
 
     def _overtaken(self) -> None:
         """Input that came in one piece with a line turns out to have come while its command was running."""

@@ -12,9 +12,17 @@ from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from test_ue_sockets import MEGABYTE, Peer, bench_with, echo
 from ue_bench import Bench, on_bench
 
+from modemsim.at.command import Command
+from modemsim.at.dialect import Dialect
+from modemsim.at.params import Token
+from modemsim.at.result import Refusal
+from modemsim.commands.cip_settings_simcom import Cipudpmode, Clport
+from modemsim.commands.cip_simcom import Cipstart
 from modemsim.ue.cip_states import ACTIVE, LINK_TRANSITIONS, TRANSITIONS, Cip, CipEvent, Link, LinkEvent
 
 EVERYTHING = bytes(range(256))
@@ -559,3 +567,76 @@ def test_a_host_that_does_anything_at_any_time_gets_no_internal_error(seed: int)
 
     stream = random.Random(seed)
     on_bench(main, "sim7020")
+
+
+def test_a_host_that_floods_a_peer_that_never_reads_is_held_in_bounded_memory() -> None:
+    async def work(bench: Bench, peer: Peer) -> None:
+        await bench.attached()
+        await bench.ask("AT+CIPMODE=1")
+        await opened(bench, peer.port, result=b"\r\nCONNECT\r\n")
+        for _ in range(300):
+            bench.port.host_write(bytes(65536))
+            await asyncio.sleep(0.5)
+        lost = [e.fields["lost"] for e in bench.simulation.trace.recent() if e.event == "overrun"]
+        assert sum(lost) > 1_000_000
+        link = bench.simulation.ue.ip.cip.sockets.get(0)
+        assert link is not None
+        assert link.tcp is not None
+        assert link.tcp.unacked <= 4096
+        await bench.simulation.power("reset")
+        await bench.attached()
+        await bench.port.host_quiet(10)
+        await bench.ask("ATE0")
+        assert await state(bench) == "IP INITIAL"
+
+    on_module(silent, work)
+
+
+def test_transparent_mode_keeps_the_chip_awake() -> None:
+    async def main(bench: Bench) -> None:
+        await bench.attached()
+        await bench.ask("AT+CIPMODE=1")
+        await bench.ask("ATE0")
+        assert await bench.ask('AT+CPSMS=1,,,"01011111","00000001"') == ["OK"]
+        assert await bench.ask('AT+CIPSTART="UDP","192.0.2.7",7') == ["OK"]
+        await bench.port.host_read_until(b"\r\nCONNECT\r\n", 30)
+        await asyncio.sleep(300)
+        assert await bench.say(b"still here", 5) == b"still here"
+
+    on_bench(main, "sim7020", overrides=('settings."+IPR.rate".default=115200',))
+
+
+def test_a_connection_that_ends_behind_the_prompt_fails_the_sending() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(5)
+        writer.close()
+
+    async def work(bench: Bench, peer: Peer) -> None:
+        await opened(bench, peer.port)
+        assert await bench.say(b"AT+CIPSEND\r", 20) == b"\r\n> "
+        assert await bench.say(b"too late\x1a", 3) == b"\r\nSEND FAIL\r\n\r\nCLOSED\r\n"
+
+    on_module(serve, work)
+
+
+def test_power_down_in_order_while_connected() -> None:
+    async def work(bench: Bench, peer: Peer) -> None:
+        await opened(bench, peer.port)
+        heard = await bench.say(b"AT+CPOWD=1\r", 10)
+        assert heard.endswith(b"\r\nNORMAL POWER DOWN\r\n")
+        assert not bench.simulation.ue.bearer.streams
+
+    on_module(echo, work)
+
+
+@given(
+    st.lists(st.builds(Token, st.text('0129"TCPUD.:x-', max_size=8), st.booleans()), max_size=6),
+    st.sampled_from([Cipstart, Clport, Cipudpmode]),
+)
+def test_any_parameters_are_taken_or_refused(tokens: list[Token], command: type[Command]) -> None:
+    try:
+        values = command().bind(tokens, Dialect())
+    except Refusal:
+        return
+    assert values["n"] is None or 0 <= values["n"] < 6
+    assert set(values) == set(command.declared)
