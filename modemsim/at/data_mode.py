@@ -14,14 +14,15 @@ ESC = 0x1B
 class DataMode:
     """How a command takes data after its line.
 
-    prompt: what asks for data, None for the dialect's. length: name of the parameter that says how many bytes
-    come (None, or a parameter without value: the data ends with `terminator`), each of them as `width`
-    characters (2: hex digits). cancel: byte that ends it without data, None for no such byte; neither byte
-    means anything while data is counted. timeout: name of the timing after which the module gives up, None
-    for never; seconds: the host's own figure in its place (0: never). max_bytes: uncounted data is sent by
-    itself when it is that long, or with drop_excess what comes beyond is lost. echo: whether data is echoed
-    (under ATE1). cancelled, timed_out: the situation refused then, "" for a plain OK. patience: seconds of
-    silence after which the module gives up. acknowledge: the module sends `A` after so many bytes each.
+    prompt: what asks for data, None for the dialect's, "" for nothing at all. length: name of the parameter
+    that says how many bytes come (None, or a parameter without value: the data ends with `terminator`), each
+    of them as `width` characters (2: hex digits). cancel: byte that ends it without data, None for no such
+    byte; neither byte means anything while data is counted. timeout: name of the timing after which the
+    module gives up, None for never; seconds: the host's own figure in its place (0: never). max_bytes:
+    uncounted data is sent by itself when it is that long, or with drop_excess what comes beyond is lost.
+    after: seconds until what has come is sent by itself, None for never. echo: whether data is echoed (under
+    ATE1). cancelled, timed_out: the situation refused then, "" for a plain OK. patience: seconds of silence
+    after which the module gives up. acknowledge: the module sends `A` after so many bytes each.
     """
 
     prompt: str | None = None
@@ -33,6 +34,7 @@ class DataMode:
     seconds: float | None = None
     max_bytes: int = 1024
     drop_excess: bool = False
+    after: float | None = None
     echo: bool = False
     cancelled: str = ""
     timed_out: str = "aborted"
@@ -70,6 +72,10 @@ class Collector:
         if self.result is not None:
             return b""
         return self._counted(buffer) if self.length is not None else self._ended(buffer)
+
+    def cut(self) -> bytes:
+        """What has come so far, as all the data there is."""
+        return bytes(self._data)
 
     def _counted(self, buffer: bytearray) -> bytes:
         assert self.length is not None

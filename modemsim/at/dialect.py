@@ -29,6 +29,10 @@ def setting(settings: Settings, key: str) -> int:
     return DEFAULTS[key] if value is None else int(value)
 
 
+class Verbatim(str):
+    """Text of somebody else (received data): no spacing is applied to it, and as a URC it has no frame."""
+
+
 @dataclass(frozen=True)
 class Dialect:
     """How one module speaks AT. The defaults are those of V.250 and 27.007; durations are in seconds.
@@ -66,7 +70,7 @@ class Dialect:
 
     def fit(self, line: str) -> str:
         """A reply or URC line, written with a space after the colon, in this module's spacing."""
-        if self.space_after_colon and not self.spacing_exceptions:
+        if isinstance(line, Verbatim) or (self.space_after_colon and not self.spacing_exceptions):
             return line
         exceptional = bool(self.spacing_exceptions) and line_name(line) in self.spacing_exceptions
         return fit_spacing(line, self.space_after_colon is not exceptional)

@@ -20,6 +20,7 @@ FAMILIES = (
     "simcom_line",
     "simcom",
     "simcom_network",
+    "saving_simcom",
     "simcom_coap",
     "ctiot_simcom",
     "aep_simcom",
@@ -45,6 +46,9 @@ FAMILIES = (
     "fota_quectel",
     "sockets_neul",
     "sockets_simcom",
+    "ip_simcom",
+    "cip_settings_simcom",
+    "cip_simcom",
     "mqtt_simcom",
     "tls_simcom",
 )

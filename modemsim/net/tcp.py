@@ -41,8 +41,9 @@ class TcpSocket:
 
     `on_data` gets what arrives while `room` (bytes the owner can take) is more than zero; `on_end` is called
     once, when the connection is over for a reason of its own: CLOSED after the peer's last byte, RESET,
-    NO_ANSWER or NO_BEARER; `on_closed` once nothing of it is left, whatever the reason. `sent` counts bytes
-    taken from the host, `acked` those the peer has. `retransmission` is how a lost flight is repeated.
+    NO_ANSWER or NO_BEARER; `on_closed` once nothing of it is left, whatever the reason; `on_acked` when the
+    peer has more of what was sent. `sent` counts bytes taken from the host, `acked` those the peer has.
+    `retransmission` is how a lost flight is repeated.
     """
 
     def __init__(self, bearer: Bearer, real: socket.socket | None = None, peer: Address = ("", 0)) -> None:
@@ -52,6 +53,7 @@ class TcpSocket:
         self.on_data: Callable[[bytes], None] = lambda data: None
         self.on_end: Callable[[Loss], None] = lambda loss: None
         self.on_closed: Callable[[], None] = lambda: None
+        self.on_acked: Callable[[], None] = lambda: None
         self.room: Callable[[], int] = lambda: FLIGHT
         self.retransmission: Retransmission = USUAL
         self._bearer = bearer
@@ -224,8 +226,10 @@ class TcpSocket:
         await cross(self._bearer, downlink=downlink, retransmission=self.retransmission)
 
     def _acknowledged(self, count: int) -> None:
-        self.acked = max(self.acked, count)
-        self._progress.set()
+        if count > self.acked:
+            self.acked = count
+            self._progress.set()
+            self.on_acked()
 
     async def _uplink(self) -> Loss:
         """Flight after flight, each acknowledged before the next; CLOSED once all is out after a close."""

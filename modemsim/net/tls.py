@@ -103,6 +103,15 @@ class TlsSocket:
     def on_closed(self, told: Callable[[], None]) -> None:
         self._tcp.on_closed = told
 
+    @property
+    def on_acked(self) -> Callable[[], None]:
+        """Called when the peer has more of what was sent."""
+        return self._tcp.on_acked
+
+    @on_acked.setter
+    def on_acked(self, told: Callable[[], None]) -> None:
+        self._tcp.on_acked = told
+
     async def delivered(self) -> bool:
         """Wait until the peer has everything sent so far; False when the connection is over before."""
         return await self._tcp.delivered() and not self._unsent

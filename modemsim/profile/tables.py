@@ -150,6 +150,8 @@ class Urc(Table):
     in_command: bool = False
     quirk: str | None = None
     """Only while this quirk is on, or with a "!" in front, off."""
+    bare: bool = False
+    """The text stands on the line as it is, without CR LF around it."""
     words: dict[str, str] = {}
     """Field of the event -> table of [words] that translates it; "*" there stands for every other value."""
 
@@ -397,6 +399,8 @@ class Profile(Table):
     radio: RadioTable = RadioTable()
     urc_output: UrcOutput = UrcOutput()
     sockets: SocketsTable = SocketsTable()
+    cip: SocketsTable = SocketsTable()
+    """The connections of the SIM800-style commands, which have numbers of their own."""
     mqtt: MqttTable = MqttTable()
     limits: dict[str, int] = {}
     words: dict[str, dict[str, str | int]] = {}

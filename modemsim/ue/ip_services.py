@@ -5,11 +5,13 @@ What happens on a socket with TLS is published as `ssl.opened`, `ssl.received` a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from modemsim.net import Address
 from modemsim.net.resolver import Resolver
+from modemsim.ue.cip import CipTask
 from modemsim.ue.files import Files
 from modemsim.ue.heartbeats import Heartbeats
 from modemsim.ue.mqtt_clients import MqttClients
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class IpServices:
-    """Resolver, sockets, sockets with TLS (numbered apart), MQTT clients and file area of one module."""
+    """Resolver, sockets, sockets with TLS (numbered apart), TCP/IP task, MQTT clients, files of a module."""
 
     def __init__(self, ue: Ue) -> None:
         def backlog() -> int:
@@ -47,6 +49,9 @@ class IpServices:
         self.resolver = Resolver(ue.bearer)
         self.resolver.patience, self.resolver.caching = options.patience, options.caches
         self.sockets, self.ssl_sockets = sockets(ue.publish), sockets(secured)
+        parts = ue.bearer, self.resolver, ue.timing, ue.publish, ue.spawn, backlog, shows
+        cip = ue.profile.cip
+        self.cip = CipTask(cip, *parts, SocketOptions(cip.options, ue.settings.get, lambda: False))
         self.sockets.on_failure = ue.pdp.failed
         self.sockets.usable = ue.pdp.carries
         self.sockets.takes = SocketFilter(options, ue.publish, lambda cause: ue.sleeper.wake(cause)).takes
@@ -57,6 +62,8 @@ class IpServices:
         self.arrivals = Arrivals(self.sockets, ue.publish)
         self.sockets.on_incoming = self.arrivals.came
         ue.pdp.activations = options.activations
+        self.time_query: asyncio.Task[None] | None = None
+        """A question to a time server that is still open."""
         self.mqtt = MqttClients(ue.profile.mqtt, ue.bearer, self.resolver, ue.publish, ue.spawn, backlog)
 
     def setting_changed(self, key: str) -> None:
@@ -73,12 +80,14 @@ class IpServices:
         """No line waits for the host any more: what was held back for it goes on."""
         self.sockets.pump()
         self.ssl_sockets.pump()
+        self.cip.sockets.pump()
         self.mqtt.pump()
 
     def bearer_lost(self, *, by_host: bool = False) -> None:
         """The PDN connection is gone; `by_host`: because the host ended it."""
         told = self.sockets.bearer_lost(by_host=by_host)
         self.ssl_sockets.bearer_lost(by_host=by_host, told=told)
+        self.cip.bearer_lost()
         self.mqtt.bearer_lost()
 
     def clear(self) -> None:
@@ -86,6 +95,8 @@ class IpServices:
         self.sockets.clear()
         self.ssl_sockets.clear()
         self.heartbeats.clear()
+        self.cip.clear()
         self.mqtt.clear()
+        self.time_query = None
         self.resolver.clear()
         self.files.restart()

@@ -55,6 +55,11 @@ class SocketBuffer:
             return self._held
         return len(self._pieces[0].data)
 
+    @property
+    def next_sender(self) -> Address:
+        """Whose data is read next."""
+        return self._pieces[0].sender if self._pieces else ("", 0)
+
     def take(self, most: int, *, joined: bool = False) -> Piece:
         """Up to `most` bytes: of a stream, or `joined`, what is there, else the rest of one datagram."""
         if not self._pieces:

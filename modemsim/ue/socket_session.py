@@ -13,12 +13,23 @@ PIECE = 1024
 
 
 class SocketSession:
-    """Carries a socket's data while it is attached, and keeps it in its buffer while it is not."""
+    """Carries a socket's data while it is attached, and keeps it in its buffer while it is not.
 
-    def __init__(self, sockets: Sockets, socket: Socket, packet: Callable[[], tuple[int, float]]) -> None:
+    `packet`: bytes that are sent together, and seconds fewer bytes wait for more. `at_end`: called when the
+    connection is over and all is out; without it nobody is told.
+    """
+
+    def __init__(
+        self,
+        sockets: Sockets,
+        socket: Socket,
+        packet: Callable[[], tuple[int, float]] = lambda: (PIECE, 0.0),
+        at_end: Callable[[Socket], None] | None = None,
+    ) -> None:
         self._sockets = sockets
         self.socket = socket
         self.packet = packet
+        self._at_end = at_end
         self._out: Callable[[bytes], float] | None = None
         self._wake: Callable[[], None] = lambda: None
         self._timer: asyncio.TimerHandle | None = None
@@ -49,6 +60,8 @@ class SocketSession:
             if self.socket.buffer:
                 self._timer = asyncio.get_running_loop().call_later(owed - OWED / 2, self._go_on)
         if self.over:
+            if self._at_end is not None and self.socket.ended is not None:
+                self._at_end(self.socket)
             self.socket.ended = None
             self._sockets.let_go(self.socket)
             self._wake()

@@ -1,7 +1,7 @@
 """The module's sockets: a table of TCP and UDP sockets that commands open, feed, read and close.
 
 What happens on them is published (`socket.opened`, `socket.waiting`, `socket.received`, `socket.closed`,
-`socket.broken`, `socket.incoming`, `socket.full`); the profile turns it into lines.
+`socket.ending`, `socket.broken`, `socket.incoming`, `socket.full`); the profile turns it into lines.
 """
 
 from __future__ import annotations
@@ -264,7 +264,7 @@ class Sockets:
             limit = socket.patience or self._timing.draw(CONNECT_LIMIT)
             await open_stream(socket.tcp, socket.remote, socket.local_port, limit)
             socket.tcp.keep_alive(self.options.keep_alive())
-        else:
+        elif socket.udp is None:
             self.bind(socket)
 
     def bind(self, socket: Socket) -> None:
@@ -339,7 +339,7 @@ class Sockets:
             while socket.buffer and self._backlog() < PUSH_BACKLOG:
                 self._push(socket)
         if socket.ended is not None and (not socket.buffer or socket.access is Access.BUFFER):
-            self._tell_end(socket)
+            self.tell_end(socket)
 
     def _push(self, socket: Socket) -> None:
         data, (host, port) = self.read(socket, self._table.push)
@@ -363,9 +363,12 @@ class Sockets:
         socket.state, socket.loss = State.CLOSING, loss
         if loss is not Loss.NO_BEARER:
             socket.ended = loss
+            if socket.buffer:
+                self._publish("socket.ending", id=socket.id)
             self._pump(socket)
 
-    def _tell_end(self, socket: Socket) -> None:
+    def tell_end(self, socket: Socket) -> None:
+        """Publish the end of a connection whose data is out."""
         loss, socket.ended = socket.ended, None
         self._publish("socket.closed", id=socket.id, reason=str(loss))
         self.let_go(socket)
@@ -418,6 +421,8 @@ class Sockets:
                 socket.udp.close()
             self._stop_listening(socket)
             self._publish("socket.broken", id=socket.id)
+            if socket.on_received is not None:
+                socket.on_received()
         if broken and not told:
             self._publish("sockets.deactivated", context=broken[0].context, by_host=by_host)
         return told or bool(broken)

@@ -28,6 +28,8 @@ from modemsim.ue.terminal_parts import (
     sleep_until,
 )
 
+ONLINE_LIMIT = 65536
+"""Bytes of the host that can wait in transparent mode while the connection takes none."""
 _LF = b"\n"
 _ROUNDING = 1e-6
 """Seconds by which the serial line's own timer for the last byte may be later than the sum of its bytes."""
@@ -110,10 +112,13 @@ class Terminal:
             await self._port.let_urcs_out()
         await self.drained()
 
-    def go_online(self, session: Session) -> None:
-        """Enter transparent mode behind the running command; its last line was CONNECT."""
+    def go_online(self, session: Session, *, opening: str = "", ending: str = Final.NO_CARRIER.text) -> None:
+        """Enter transparent mode, behind the running command if there is one, whose last line was CONNECT.
+
+        `opening`: a line that is still owed before it; `ending`: the line when the connection is over.
+        """
         if self._port is not None:
-            self._port.session = session
+            self._port.go_online(session, opening, ending)
 
     @property
     def urcs_waiting(self) -> int:
@@ -134,6 +139,7 @@ class _PoweredPort:
     """The terminal from power-on to power-off; the `Io` of its interpreter."""
 
     session: Session | None = None
+    _around = ("", "")
 
     def __init__(self, parts: Parts, urcs_sent: Callable[[], None]) -> None:
         self._parts = parts
@@ -167,8 +173,8 @@ class _PoweredPort:
 
     @property
     def busy(self) -> bool:
-        """A command runs or URCs wait."""
-        return self._running or self.session is not None or len(self._urcs) > 0
+        """A command runs, bytes are passed through, or URCs wait."""
+        return self._running or self._data_mode or self.session is not None or len(self._urcs) > 0
 
     @property
     def takes_data(self) -> bool:
@@ -183,6 +189,8 @@ class _PoweredPort:
             return
         if self._running and not self._data_mode:
             data = self._while_busy(data)
+        elif self._data_mode and not self._running:
+            data = self._kept(data, ONLINE_LIMIT)
         elif self._input_came is not None and not self._running:
             self._typing_since = self._loop.time()
         self._pending += data
@@ -193,10 +201,7 @@ class _PoweredPort:
         """What remains for later of the bytes that came while a command was running."""
         busy = self._dialect.busy
         if busy == "queue":
-            kept = data[: max(0, self._parts.receive_buffer - len(self._pending))]
-            if len(kept) < len(data):
-                self.note("overrun", lost=len(data) - len(kept))
-            return kept
+            return self._kept(data, self._parts.receive_buffer)
         if busy == "drop":
             if data.strip(_LF):
                 self.note("dropped", lost=len(data))
@@ -206,6 +211,13 @@ class _PoweredPort:
             self._aborting = True
             self._task.cancel()
         return b""
+
+    def _kept(self, data: bytes, limit: int) -> bytes:
+        """What of it can wait behind the input that waits already."""
+        kept = data[: max(0, limit - len(self._pending))]
+        if len(kept) < len(data):
+            self.note("overrun", lost=len(data) - len(kept))
+        return kept
 
     def _overtaken(self) -> None:
         """Input that came in one piece with a line turns out to have come while its command was running."""
@@ -238,7 +250,9 @@ class _PoweredPort:
     async def _work(self) -> None:
         """The one task: lines in their order, each with its result before the next."""
         while True:
-            if not self._pending:
+            if self.session is not None:
+                await self._online(self.session)
+            elif not self._pending:
                 await self._wait_input()
             line = self._framer.take(self._pending)
             self._send_echo()
@@ -246,16 +260,22 @@ class _PoweredPort:
             if line is not None:
                 self._faults.heard_line()
                 await self._carry_out(line)
-                if self.session is not None:
-                    await self._online(self.session)
-                if self._pending:
+                if self._pending and self.session is None:
                     await self._between_lines()
             if len(self._urcs):
                 self._pump()
 
+    def go_online(self, session: Session, opening: str, ending: str) -> None:
+        """Pass bytes through from the next turn of the one task on."""
+        self.session, self._around = session, (opening, ending)
+        if not self._running:
+            self._wake()
+
     async def _online(self, session: Session) -> None:
         """Transparent mode, from CONNECT to the escape or the end of the connection."""
-        self.session = None
+        self.session, (opening, ending) = None, self._around
+        if opening:
+            await self.send(frame(opening))
         if self._pending.startswith(_LF):
             del self._pending[:1]
         self._framer.leave()
@@ -266,7 +286,8 @@ class _PoweredPort:
             )
         finally:
             self._data_mode = False
-        self._put(frame(Final.OK.text if escaped else Final.NO_CARRIER.text))
+        if last := Final.OK.text if escaped else ending:
+            self._put(frame(last))
 
     def _online_out(self, data: bytes) -> float:
         """Bytes of the connection; returns the seconds the line needs for all it still owes."""
@@ -333,12 +354,12 @@ class _PoweredPort:
         waits = self._pending.startswith(_LF)  # came with the line, before anybody asked for data
         collector = Collector(mode, length, skip_lf=waits or self._framer.expects_lf())
         self._framer.leave()
-        prompt = self._dialect.prompt if mode.prompt is None else mode.prompt
-        await self.send(b"\r\n" + to_bytes(prompt))
+        if mode.prompt != "":
+            await self.send(b"\r\n" + to_bytes(mode.prompt or self._dialect.prompt))
         self._data_mode = True
         echoing = mode.echo and setting(self._parts.settings, "E")
-        patience = input_time(mode, self._parts.timing)
-        deadline = None if patience is None else self._loop.time() + patience
+        limit = input_time(mode, self._parts.timing)
+        deadline = None if limit is None else self._loop.time() + limit
         unacknowledged = 0
         try:
             while True:
@@ -353,7 +374,7 @@ class _PoweredPort:
                 if collector.result is not None:
                     return collector.result
                 if not await self._wait_input(deadline):
-                    return DataEnd.TIMED_OUT
+                    return DataEnd.TIMED_OUT if mode.after is None else collector.cut()
         finally:
             self._data_mode = False
 

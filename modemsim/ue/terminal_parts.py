@@ -61,6 +61,8 @@ def settle(future: asyncio.Future[bool]) -> None:
 
 def input_time(mode: DataMode, timing: Timing) -> float | None:
     """Seconds the host has for the data behind a prompt; None: as long as it likes."""
+    if mode.after is not None:
+        return mode.after
     if mode.seconds is not None:
         return mode.seconds or None
     return None if mode.timeout is None else timing.draw(mode.timeout)

@@ -29,6 +29,7 @@ REGISTER: dict[str, tuple[str, ...]] = {
         "AT+QLWREG",
     ),
     "sim7020": SIMCOM,
+    "sim7020-b07": SIMCOM,
     "sim7030": SIMCOM,
     "sim7060": SIMCOM,
 }

@@ -82,3 +82,13 @@ def test_a_reset_in_transparent_mode_leaves_a_module_that_answers() -> None:
         assert await bench.ask("AT+QISTATE") == ["OK"]
 
     on_echo(work)
+
+
+def test_a_bearer_that_is_lost_ends_transparent_mode_at_once() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.simulation.ue.radio.detach()
+        heard = await bench.port.host_quiet(5)
+        assert heard.startswith(b"\r\nNO CARRIER\r\n")
+        assert await bench.ask("AT") == ["OK"]
+
+    on_echo(work)
