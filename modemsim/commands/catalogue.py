@@ -38,6 +38,7 @@ FAMILIES = (
     "mqtt_quectel",
     "fota_quectel",
     "sockets_neul",
+    "sockets_neul_send",
     "sockets_simcom",
     "mqtt_simcom",
 )

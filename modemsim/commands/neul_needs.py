@@ -29,6 +29,12 @@ def usim_up(ue: Ue) -> None:
     needs.usim(ue)
 
 
+def no_back_off(ue: Ue) -> None:
+    """A network that does not hold an idle module off by its back-off timer (3GPP TS 24.301 5.3.7b)."""
+    if ue.network.congested and not ue.radio.connected:
+        raise Refusal("back_off")
+
+
 def platform_service(ue: Ue) -> None:
     """The platform service not switched off (AT+QREGSWT=2)."""
     if ue.enrolment.switch is Switch.OFF:

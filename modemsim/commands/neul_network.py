@@ -14,6 +14,7 @@ from modemsim.net.ping import ping
 from modemsim.ue.module import Ue
 
 TS27007 = "3GPP TS 27.007, "
+PING = "ping"
 
 
 class Cfun(Command):
@@ -305,13 +306,16 @@ class Nping(Command):
     """Send one ICMP echo request; a line behind the OK tells answer or failure."""
 
     name, source = "+NPING", LOGS
-    needs, errors = (neul_needs.radio_on, needs.attached), ("radio_off", "no_network")
+    needs, errors = (neul_needs.radio_on, needs.attached), ("radio_off", "no_network", "busy")
     test_reply = "+NPING: <remote_address>,(12-1500),(10-1000000)"
     remote_address = Address(40, names=False, doc="IP address")
     p_size = Int(12, 1500, default=12, doc="bytes")
     timeout = Int(10, 1_000_000, default=10_000, doc="milliseconds")
 
     def write(self, ue: Ue, remote_address: str, p_size: int, timeout: int) -> None:
+        if PING in ue.sockets.jobs:
+            raise Refusal("busy")
+        ue.sockets.jobs.add(PING)
         ue.spawn(self._ping(ue, remote_address, timeout / 1000))
 
     async def _ping(self, ue: Ue, host: str, seconds: float) -> None:
@@ -320,7 +324,13 @@ class Nping(Command):
         except ConnectionError:
             ue.publish("ping.failed", reason=2)
             return
-        if echo is None:
-            ue.publish("ping.failed", reason=1)
-        else:
+        finally:
+            ue.sockets.jobs.discard(PING)
+        if echo is not None:
             ue.publish("ping.answered", host=host, ttl=echo.ttl, rtt=echo.rtt)
+            return
+        if not ue.routes.answers(host):
+            ue.bearer.note(
+                "lost", direction="uplink", peer=host, reason="ICMP leaves by declared routes only"
+            )
+        ue.publish("ping.failed", reason=1)

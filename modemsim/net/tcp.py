@@ -140,6 +140,11 @@ class TcpSocket:
         self._work.set()
         self._room_made.set()
 
+    async def over(self, limit: float) -> None:
+        """Return once a closed connection has sent everything, at the latest after `limit` seconds."""
+        if self._tasks and not self.closed:
+            await asyncio.wait(self._tasks, timeout=limit)
+
     def abort(self) -> None:
         """Reset the connection at once and forget what is on its way."""
         if self.closed:
