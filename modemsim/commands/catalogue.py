@@ -25,6 +25,7 @@ FAMILIES = (
     "aep_simcom",
     "neul",
     "neul_network",
+    "neul_contexts",
     "neul_statistics",
     "ctiot_neul",
     "ec800e",
