@@ -59,6 +59,7 @@ class DialectTable(Table):
     prompt: str = "> "
     escapes: bool = True
     spacing_exceptions: frozenset[str] = frozenset()
+    separators: dict[str, str] = {}
     multi_line: Literal["block", "framed"] = "block"
     max_line: int = 4096
     quoted_numbers: bool = True
