@@ -8,11 +8,13 @@ from typing import Any
 
 from modemsim.port.base import HasLines, HasRate, Port
 from modemsim.port.garble import garbled
+from modemsim.port.noise import LineNoise
 from modemsim.trace import Trace
 
 BITS_PER_CHARACTER = 10  # start bit, eight data bits, stop bit
 CHUNK_SECONDS = 0.001  # characters that finish within this time are handed on together
 WIRE_LIMIT = 4096  # bytes a host may be ahead of the line rate; more is lost
+HELD_LIMIT = 4096  # bytes that wait in the module while the host stops it by RTS; more is lost
 
 
 class _Wire:
@@ -25,6 +27,7 @@ class _Wire:
         self._timer: asyncio.TimerHandle | None = None
         self._chunk = 0
         self._chunk_end = 0.0
+        self._held = False
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -32,7 +35,15 @@ class _Wire:
     def put(self, data: bytes) -> None:
         """Append characters; the first starts at once on an idle line."""
         self._queue += data
-        if self._timer is None and self._queue:
+        self._start()
+
+    def hold(self, held: bool) -> None:
+        """Stop behind the characters that are being sent, or go on."""
+        self._held = held
+        self._start()
+
+    def _start(self) -> None:
+        if self._timer is None and self._queue and not self._held:
             self._chunk_end = max(self._chunk_end, asyncio.get_running_loop().time())
             self._next()
 
@@ -59,7 +70,7 @@ class _Wire:
     def _done(self) -> None:
         data = bytes(self._queue[: self._chunk])
         del self._queue[: self._chunk]
-        if self._queue:
+        if self._queue and not self._held:
             self._next()
         else:
             self._timer = None
@@ -90,8 +101,10 @@ class Uart:
 
     `baud` may change at any time and counts from the next chunk on. With `pacing` off everything passes at
     once. While `powered` is False input is lost and nothing goes out. `on_host` tells whether a host has the
-    port open. Traced in layer "serial": opened, closed, overrun (host faster than the line; bytes lost),
-    unread (host does not read; bytes lost) and the port's own notes.
+    port open; `on_error` hears of a character that was lost by PARITY_ERROR or FRAMING_ERROR, in its place.
+    While `obeys_rts`, nothing goes out before the host's RTS is on. Traced in layer "serial": opened,
+    closed, overrun (host faster than the line; bytes lost), unread (host does not read, or holds RTS off;
+    bytes lost), damaged and the port's own notes.
     """
 
     def __init__(self, port: Port, *, trace: Trace, baud: int = 9600, pacing: bool = True) -> None:
@@ -108,6 +121,10 @@ class Uart:
         self.autobaud = False
         """Whether the module takes the rate of what it hears."""
         self.on_dtr: Callable[[bool], None] = _nobody
+        self.on_error: Callable[[str], None] = _nobody
+        self.noise = LineNoise()
+        self._obeys_rts = False
+        self._rts = {"line": True, "fault": True}
         self._trace = trace
         self._powered = True
         self._ringing: asyncio.TimerHandle | None = None
@@ -135,11 +152,33 @@ class Uart:
             self._out.clear()
             self._overrun.over()
 
+    @property
+    def obeys_rts(self) -> bool:
+        """Whether the host can stop the module by RTS."""
+        return self._obeys_rts
+
+    @obeys_rts.setter
+    def obeys_rts(self, on: bool) -> None:
+        self._obeys_rts = on
+        self._out.hold(self._stopped)
+
+    def set_rts(self, on: bool, by: str = "line") -> None:
+        """The host's RTS as a port tells it, or as a fault has it (`by` "fault"); both have to be on."""
+        self._rts[by] = on
+        self._out.hold(self._stopped)
+
+    @property
+    def _stopped(self) -> bool:
+        return self._obeys_rts and not all(self._rts.values())
+
     def send(self, data: bytes) -> None:
         """Send bytes to the host; returns at once."""
         if not self._powered:
             return
-        if self.pacing:
+        if self._stopped and len(data) > (room := max(0, HELD_LIMIT - len(self._out))):
+            self._unread.add(len(data) - room)
+            data = data[:room]
+        if self.pacing or self._stopped or self._out:
             self._out.put(data)
         else:
             self._sent_at = asyncio.get_running_loop().time()
@@ -161,6 +200,8 @@ class Uart:
     def _line(self, name: str, value: Any) -> None:
         if name == "dtr":
             self.on_dtr(bool(value))
+        elif name == "rts":
+            self.set_rts(bool(value))
 
     def _rate_of_host(self) -> int | None:
         if self.host_rate is not None:
@@ -178,7 +219,7 @@ class Uart:
                 self.baud = rate
             data = garbled(data, rate, self.baud)
         if not self.pacing:
-            self.receiver(data)
+            self._hear(data)
             return
         room = WIRE_LIMIT - len(self._in)
         if len(data) > room:
@@ -189,7 +230,15 @@ class Uart:
     def _received(self, data: bytes) -> None:
         if not self._in:
             self._overrun.over()
-        self.receiver(data)
+        self._hear(data)
+
+    def _hear(self, data: bytes) -> None:
+        for piece in self.noise.pieces(data):
+            if isinstance(piece, bytes):
+                self.receiver(piece)
+            else:
+                self._note("damaged", error=piece)
+                self.on_error(piece)
 
     def _sent(self, data: bytes) -> None:
         if (rate := self._rate_of_host()) is not None:

@@ -43,6 +43,8 @@ class Serial(Table):
     pacing: bool = True
     rate: str = "+IPR.rate"
     """Setting with the rate in force after a start."""
+    rts: str | None = None
+    """Setting that lets the host stop the module by RTS while it is 2; else RTS means nothing."""
 
 
 class DialectTable(Table):
@@ -54,6 +56,7 @@ class DialectTable(Table):
     busy: Literal["queue", "drop", "refuse", "abort"] = "queue"
     junk: Literal["skip", "refuse", "error"] = "skip"
     repeat: bool = True
+    line_errors: Literal["lost", "refuse"] = "lost"
     quiet: Literal["all", "basic"] = "all"
     quiet_urcs: bool = False
     prompt: str = "> "
