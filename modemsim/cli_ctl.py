@@ -269,6 +269,15 @@ def network(
     congested: Annotated[
         bool | None, typer.Option("--congested/--no-congested", help="Attach attempts are turned away.")
     ] = None,
+    barred: Annotated[
+        bool | None, typer.Option("--barred/--no-barred", help="The cell takes nobody; idle modules leave.")
+    ] = None,
+    neighbour: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY=N,...", help='Another cell: cell_id=1,pci=2,rsrp=-80[,tac=...]; "" for none.'
+        ),
+    ] = None,
 ) -> None:
     """Change the access network, and show it as it is then."""
     given = {
@@ -278,9 +287,24 @@ def network(
         "loss": loss,
         "latency": latency,
         "congested": congested,
+        "barred": barred,
     }
-    changes = {key: value for key, value in given.items() if value is not None}
+    changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if neighbour is not None:
+        changes["neighbour"] = _cell(neighbour)
     _show(_client(context).call("PATCH", "/network", changes))
+
+
+def _cell(text: str) -> dict[str, int] | None:
+    """A neighbour cell from key=number pairs; None for no text. Raises CliError."""
+    cell = {}
+    for pair in filter(None, text.split(",")):
+        key, _, number = pair.partition("=")
+        try:
+            cell[key.strip()] = int(number, 0)
+        except ValueError:
+            raise CliError(f"--neighbour: {pair!r} is not KEY=NUMBER") from None
+    return cell or None
 
 
 @app.command()

@@ -262,6 +262,8 @@ class AccessTable(Table):
     """Setting that lets the module switch its radio on and attach by itself; else it always does."""
     channel: str | None = None
     """Setting with the only channel (EARFCN) that is used, -1 for any; else any."""
+    reselection: str | None = None
+    """Setting that lets an idle module move to a better cell; else it always does."""
 
 
 class CloudTable(Table):

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from ipaddress import IPv4Address
 
+from modemsim.radio.cells import Reselection
 from modemsim.radio.emm import TRANSITIONS, Emm, EmmEvent
 from modemsim.radio.network import Network
 from modemsim.radio.psm import PowerSaving, Saving
@@ -31,6 +32,7 @@ DELAYS = (
     "latency_ce2",
     "search_retry",  # from the end of an outage, or a refusal for congestion, to the next search
     "out_of_coverage",  # from the start of an outage to the module noticing
+    "reselection",  # an idle module finds a neighbour better, to having moved there
     "nitz",  # attach accepted to network time received
 )
 """The names of a profile's [timing] that this package draws from."""
@@ -75,6 +77,7 @@ class Radio:
             timing, lambda: self._by_level("rrc_setup"), lambda: self.reachable, self._rrc_changed
         )
         self.saving = PowerSaving(lambda asleep: publish("psm", asleep=asleep), self._update_due)
+        self.reselection = Reselection(network, timing, trace, self._can_move, self._moved)
         self._updating: asyncio.Task[None] | None = None
         self._step: asyncio.TimerHandle | None = None
         self._nitz: asyncio.TimerHandle | None = None
@@ -119,14 +122,19 @@ class Radio:
     @property
     def reachable(self) -> bool:
         """Attached, and the air carries something at this moment."""
-        return self.attached and not self.network.outage
+        return self.attached and self._heard
+
+    @property
+    def _heard(self) -> bool:
+        """There is a cell for this module: a barred one carries what was connected before."""
+        return not self.network.outage and (not self.network.barred or self.connected)
 
     def switch_on(self, *, attach: bool = True) -> None:
         """AT+CFUN=1: search, attach (unless told not to), get an address; without a USIM limited service."""
         if self.emm is not Emm.OFF:
             return
         self._leave_network = self.network.listen(self._network_changed)
-        self._outage = self.network.outage
+        self._outage = self.network.outage or self.network.barred
         if self._imsi() is None:
             self._enter(EmmEvent.SWITCH_ON_WITHOUT_SIM)
             return
@@ -183,6 +191,7 @@ class Radio:
             self.saving.wanted()
             if self._outage:
                 self._outage_began()
+            self.reselection.consider()
         await self._rrc.wait()
 
     def wish(self, saving: Saving) -> None:
@@ -222,11 +231,11 @@ class Radio:
 
     def signal(self) -> Signal:
         """The figures of this instant for CSQ, CESQ and cell reports."""
-        listening = self.emm.camped and not self.network.outage
+        listening = self.emm.camped and self._heard
         return measured(self.network, self._width) if listening else Signal()
 
     def _search(self) -> None:
-        if self.network.outage:
+        if self.network.outage or (self.network.barred and not self.reselection.select()):
             return  # `_network_changed` goes on from here
         total = self._by_level("attach")
         signalling = min(self._by_level("rrc_setup"), total)
@@ -297,8 +306,9 @@ class Radio:
             self._gone()
 
     def _network_changed(self) -> None:
-        began, ended = self.network.outage and not self._outage, self._outage and not self.network.outage
-        self._outage = self.network.outage
+        gone = self.network.outage or self.network.barred
+        began, ended = gone and not self._outage, self._outage and not gone
+        self._outage = gone
         if began:
             self._outage_began()
         elif ended and self.attached:
@@ -307,6 +317,15 @@ class Radio:
         elif ended and self.emm is Emm.SEARCHING:
             self._later(self._timing.draw("search_retry"), self._search)
         self._report()
+        self.reselection.consider()
+
+    def _can_move(self) -> bool:
+        return self.attached and not self.connected and not self.asleep
+
+    def _moved(self, elsewhere: bool) -> None:
+        """On another cell: one of another tracking area has to be told."""
+        if elsewhere:
+            self._update_due()
 
     def _update_due(self) -> None:
         """T3412 has run out, or new timers are wanted: a tracking area update."""
@@ -322,8 +341,8 @@ class Radio:
             self._rrc.activity(rai=RAI_NO_MORE_DATA)
 
     def _outage_began(self) -> None:
-        if self.asleep:
-            return  # noticed at the next sign of life
+        if self.asleep or self._heard:
+            return  # noticed at the next sign of life, or behind the connection
         if self.attached:
             self._later(self._timing.draw("out_of_coverage"), self._coverage_lost)
         elif self.emm is Emm.ATTACHING:
@@ -335,6 +354,8 @@ class Radio:
         self._cancel_step()
         self._rrc.lose("out of coverage")
         self._enter(EmmEvent.CELL_LOST)
+        if not self.network.outage:
+            self._later(self._timing.draw("search_retry"), self._search)
 
     def _enter(self, event: EmmEvent, cause: int | None = None) -> None:
         self.emm = TRANSITIONS[self.emm, event]
@@ -362,7 +383,10 @@ class Radio:
             self.saving.connected()
         elif self.attached:
             self.saving.released()
+            if self._outage:
+                self._outage_began()
         self._publish("rrc", mode=state.value)
+        self.reselection.consider()
 
     def _pdn_changed(self) -> None:
         self._trace.emit("air", "pdn", ip=self.ip, apn=self.network.apn)
@@ -383,6 +407,7 @@ class Radio:
     def _gone(self) -> None:
         self._life += 1
         self.backed_off = False
+        self.reselection.stop()
         self._cancel_step()
         if self._nitz is not None:
             self._nitz.cancel()
