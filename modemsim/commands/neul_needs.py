@@ -7,6 +7,7 @@ from modemsim.commands import needs
 from modemsim.ue.enrolment import Switch
 from modemsim.ue.module import Ue
 from modemsim.ue.power import Power
+from modemsim.ue.usim import SimState
 
 
 def radio_on(ue: Ue) -> None:
@@ -26,6 +27,10 @@ def usim_up(ue: Ue) -> None:
     if ue.state is Power.BOOTING:
         raise Refusal("sim_busy")
     radio_on(ue)
+    if ue.usim.state is SimState.PIN:
+        raise Refusal("pin_required")
+    if ue.usim.state is SimState.PUK:
+        raise Refusal("puk_required")
     needs.usim(ue)
 
 

@@ -119,10 +119,10 @@ class Nsoco(NeulSocket):
 
     async def write(self, ue: Ue, id: int, host: str, port: int) -> None:
         socket = find(ue, id, Kind.TCP)
-        if socket.state is not State.INITIAL:
-            raise Refusal("bad_state")
         if ue.radio.ip is None:
             raise Refusal("connect_failed")
+        if socket.state is not State.INITIAL:
+            raise Refusal("bad_state")
         socket.host, socket.port = host, port
         work = self._connect(ue, socket)
         if ue.quirk("connects_in_background"):
