@@ -20,9 +20,11 @@ ANSWER_TIME, TRIES = 10.0, 4
 """Seconds for an answer of a time server, and requests: 40 s in all (an imitation)."""
 
 
-def _idle(ue: Ue, job: str) -> None:
+def _begin(ue: Ue, job: str) -> None:
+    """Note that something runs that can run only once; refuses when it does already."""
     if job in ue.sockets.jobs:
         raise Refusal("running")
+    ue.sockets.jobs.add(job)
 
 
 async def _addresses(ue: Ue, host: str, *, cached: bool = True) -> tuple[str, list[str]]:
@@ -49,11 +51,10 @@ class Qdns(Command):
             return
         if host is None:
             raise Refusal("missing_parameter")
-        _idle(ue, LOOKUP)
+        _begin(ue, LOOKUP)
         ue.spawn(self._look_up(ue, host, cached=mode == 0))
 
     async def _look_up(self, ue: Ue, host: str, *, cached: bool) -> None:
-        ue.sockets.jobs.add(LOOKUP)
         _, found = await _addresses(ue, host, cached=cached)
         ue.sockets.jobs.discard(LOOKUP)
         for address in found:
@@ -74,11 +75,10 @@ class Qidnsgip(Command):
     host = Address(150, doc="name")
 
     def write(self, ue: Ue, context: int, host: str) -> None:
-        _idle(ue, LOOKUP)
+        _begin(ue, LOOKUP)
         ue.spawn(self._look_up(ue, host))
 
     async def _look_up(self, ue: Ue, host: str) -> None:
-        ue.sockets.jobs.add(LOOKUP)
         situation, found = await _addresses(ue, host)
         ue.sockets.jobs.discard(LOOKUP)
         if not found:
@@ -103,11 +103,10 @@ class Qping(Command):
     def write(self, ue: Ue, context: int, host: str, timeout: int, count: int, size: int) -> None:
         if not ue.quirk("open_without_address"):
             needs.bearer(ue)
-        _idle(ue, PING)
+        _begin(ue, PING)
         ue.spawn(self._run(ue, host, timeout, count, size))
 
     async def _run(self, ue: Ue, host: str, timeout: int, count: int, size: int) -> None:
-        ue.sockets.jobs.add(PING)
         situation, found = await _addresses(ue, host)
         if ue.radio.ip is None:
             ue.publish("echo.failed", error=ue.sockets.number("no_bearer"))
@@ -146,8 +145,7 @@ class Qntp(Command):
     set = Choice(0, 1, default=1, doc="0 only tell the time, 1 set the calendar too")
 
     def write(self, ue: Ue, context: int, host: str, port: int, set: int) -> None:
-        _idle(ue, TIME)
-        ue.sockets.jobs.add(TIME)
+        _begin(ue, TIME)
         ue.spawn(self._run(ue, host, port, bool(set)))
 
     async def _run(self, ue: Ue, host: str, port: int, sets: bool) -> None:

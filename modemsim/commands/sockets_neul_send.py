@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ from modemsim.ue.socket_reports import SendReports
 from modemsim.ue.sockets import Kind, Socket, State
 
 LARGEST = 1358
+_FLAG = re.compile(r"0[xX]([0-9A-Fa-f]{1,4})|([0-9]{1,4})")
 _RELEASE = {0x000: 0, 0x100: 0, 0x200: 1, 0x400: 2}
 
 
@@ -25,10 +27,8 @@ class Flag(Param):
 
     def parse(self, token: Token) -> int:
         """The flag; raises `Refusal` for one there is none of."""
-        try:
-            value = int(token.text, 0)
-        except ValueError:
-            raise Refusal(self.bad) from None
+        match = _FLAG.fullmatch(token.text)
+        value = None if match is None else int(match[1], 16) if match[1] else int(match[2])
         if value not in _RELEASE:
             raise Refusal(self.bad)
         return value
@@ -44,8 +44,8 @@ class SendCommand(NeulSocket):
     kind: ClassVar[Kind] = Kind.UDP
     needs: ClassVar[tuple[Need, ...]] = (*NeulSocket.needs, neul_needs.no_back_off)
     errors: ClassVar[tuple[str, ...]] = (
-        *NeulSocket.errors, "back_off", "no_socket", "foreign_socket", "wrong_kind", "bad_message", "full",
-        "sequence_pending",
+        *NeulSocket.errors, "back_off", "no_socket", "foreign_socket", "wrong_kind", "bad_message",
+        "no_family", "full", "sequence_pending",
     )  # fmt: skip
     id = Int(0, 6, doc="number of the socket")
 
@@ -86,6 +86,8 @@ class SendCommand(NeulSocket):
             raise Refusal("not_connected")
         if said["data"] is not None and said["length"] not in (None, len(said["data"])):
             raise Refusal("bad_message")
+        if ":" in said.get("host", ""):
+            raise Refusal("no_family")
         if said["sequence"] and said["sequence"] in SendReports.of(ue, socket).pending:
             raise Refusal("sequence_pending")
         return socket

@@ -17,26 +17,6 @@ from modemsim.radio.signal import Signal, measured
 from modemsim.timing import Timing
 from modemsim.trace import Trace
 
-DELAYS = (
-    "attach",  # from switching on to attached at coverage level 0, then 1 and 2
-    "attach_ce1",
-    "attach_ce2",
-    "detach",  # the detach signalling
-    "rrc_setup",  # idle to connected at coverage level 0, then 1 and 2
-    "rrc_setup_ce1",
-    "rrc_setup_ce2",
-    "inactivity",  # last data to release by the network
-    "rai_release",  # release assistance asked for, to release
-    "latency_ce0",  # one way, per coverage level
-    "latency_ce1",
-    "latency_ce2",
-    "search_retry",  # from the end of an outage, or a refusal for congestion, to the next search
-    "out_of_coverage",  # from the start of an outage to the module noticing
-    "reselection",  # an idle module finds a neighbour better, to having moved there
-    "nitz",  # attach accepted to network time received
-)
-"""The names of a profile's [timing] that this package draws from."""
-
 ACT_NB_IOT = 9  # <AcT> "E-UTRAN (NB-S1 mode)" (3GPP TS 27.007 10.1.22)
 POOL_BASE = int(IPv4Address("100.64.0.0"))  # shared address space of operators (RFC 6598)
 POOL_SIZE = 1 << 22
@@ -82,7 +62,7 @@ class Radio:
         self._step: asyncio.TimerHandle | None = None
         self._nitz: asyncio.TimerHandle | None = None
         self._leave_network: Callable[[], None] = lambda: None
-        self._outage = False
+        self._gone_cell = (False, False)  # outage, barred, as this module knows them
         self._life = 0
         self._reported: tuple[int, int | None, int | None, int | None] = (0, None, None, None)
         self._reported_saving = Saving()
@@ -134,7 +114,7 @@ class Radio:
         if self.emm is not Emm.OFF:
             return
         self._leave_network = self.network.listen(self._network_changed)
-        self._outage = self.network.outage or self.network.barred
+        self._gone_cell = (self.network.outage, self.network.barred)
         if self._imsi() is None:
             self._enter(EmmEvent.SWITCH_ON_WITHOUT_SIM)
             return
@@ -189,7 +169,7 @@ class Radio:
             raise RadioDown(f"not attached: the module is {self.emm.label}")
         if self.asleep:
             self.saving.wanted()
-            if self._outage:
+            if any(self._gone_cell):
                 self._outage_began()
             self.reselection.consider()
         await self._rrc.wait()
@@ -298,24 +278,24 @@ class Radio:
                 await asyncio.sleep(self._timing.draw("detach"))
         if life != self._life or (self.emm, event) not in TRANSITIONS:
             return  # the power was cut, or somebody else has detached meanwhile
-        self._cancel_step()
         self._rrc.lose("the module detached")
+        self._cancel_step()
         self._drop_pdn()
         self._enter(event)
         if self.emm is Emm.OFF:
             self._gone()
 
     def _network_changed(self) -> None:
-        gone = self.network.outage or self.network.barred
-        began, ended = gone and not self._outage, self._outage and not gone
-        self._outage = gone
-        if began:
+        (was_out, was_barred), (out, barred) = self._gone_cell, (self.network.outage, self.network.barred)
+        self._gone_cell = (out, barred)
+        if (out and not was_out) or (barred and not was_barred and not out):
             self._outage_began()
-        elif ended and self.attached:
-            self._cancel_step()
-            self._rrc.resume()
-        elif ended and self.emm is Emm.SEARCHING:
-            self._later(self._timing.draw("search_retry"), self._search)
+        elif (was_out and not out) or (was_barred and not barred and not out):
+            if self.attached and not barred:
+                self._cancel_step()
+                self._rrc.resume()
+            elif self.emm is Emm.SEARCHING:
+                self._later(self._timing.draw("search_retry"), self._search)
         self._report()
         self.reselection.consider()
 
@@ -351,8 +331,8 @@ class Radio:
             self._cancel_step()
 
     def _coverage_lost(self) -> None:
-        self._cancel_step()
         self._rrc.lose("out of coverage")
+        self._cancel_step()
         self._enter(EmmEvent.CELL_LOST)
         if not self.network.outage:
             self._later(self._timing.draw("search_retry"), self._search)
@@ -383,7 +363,7 @@ class Radio:
             self.saving.connected()
         elif self.attached:
             self.saving.released()
-            if self._outage:
+            if any(self._gone_cell):
                 self._outage_began()
         self._publish("rrc", mode=state.value)
         self.reselection.consider()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import Any
 
 import pytest
@@ -166,5 +167,61 @@ def test_a_neighbour_that_cannot_be_is_one_sentence(value: Any, sentence: str) -
         with pytest.raises(ValueError, match=sentence):
             bench.network.patch(neighbour=value)
         assert bench.network.neighbour is None
+
+    play(body)
+
+
+def test_an_outage_of_a_barred_cell_is_noticed_while_connected_and_its_end_leads_nowhere() -> None:
+    async def body(bench: Bench) -> None:
+        await bench.attached()
+        bench.network.patch(barred=True)
+        await asyncio.sleep(1)
+        bench.network.patch(outage=True)
+        await asyncio.sleep(10.5)
+        assert bench.radio.emm.stat == 2
+        assert not bench.radio.connected
+        bench.network.patch(outage=False)
+        await asyncio.sleep(60)
+        assert bench.radio.emm.stat == 2
+        bench.network.patch(neighbour=OTHER, barred=False)
+        await asyncio.sleep(20)
+        assert bench.radio.attached
+
+    play(body)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_whatever_the_network_does_the_module_ends_where_it_lets_it(seed: int) -> None:
+    async def body(bench: Bench) -> None:
+        stream = random.Random(seed)
+        problems: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: problems.append(context))
+        bench.radio.switch_on()
+        for _ in range(60):
+            change = stream.choice(
+                [
+                    {"outage": stream.random() < 0.3},
+                    {"barred": stream.random() < 0.4},
+                    {
+                        "neighbour": stream.choice(
+                            [None, OTHER, {**OTHER, "barred": True}, {**OTHER, "tac": 9}]
+                        )
+                    },
+                    {"rsrp": stream.randint(-120, -60)},
+                    {"congested": stream.random() < 0.2},
+                ]
+            )
+            bench.network.patch(**change)
+            if stream.random() < 0.1:
+                await stream.choice([bench.radio.detach, bench.radio.switch_off])()
+                bench.radio.switch_on()
+                bench.radio.start_attach()
+            await asyncio.sleep(stream.choice([0.1, 1, 5, 30]))
+        bench.network.patch(outage=False, barred=False, congested=False, neighbour=None)
+        await asyncio.sleep(60)
+        bench.radio.start_attach()
+        await asyncio.sleep(60)
+        assert bench.radio.attached
+        assert problems == []
 
     play(body)
