@@ -41,6 +41,11 @@ class LineNoise:
 
     def pieces(self, data: bytes) -> Iterator[bytes | str]:
         """What the receiver makes of these characters: the good ones, and an error for each lost one."""
+        if not self._damages:
+            behind = len(data) - data.rfind(CR) - 1
+            self._column = behind if CR in data else self._column + len(data)
+            yield data
+            return
         start = 0
         for place, byte in enumerate(data):
             damage = next((damage for damage in self._damages if damage.at == self._column), None)

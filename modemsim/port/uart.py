@@ -14,6 +14,7 @@ from modemsim.trace import Trace
 BITS_PER_CHARACTER = 10  # start bit, eight data bits, stop bit
 CHUNK_SECONDS = 0.001  # characters that finish within this time are handed on together
 WIRE_LIMIT = 4096  # bytes a host may be ahead of the line rate; more is lost
+CTS_OFF, CTS_ON = 2048, 512  # bytes that wait for the module when CTS goes off, and when it is on again
 HELD_LIMIT = 4096  # bytes that wait in the module while the host stops it by RTS; more is lost
 
 
@@ -102,9 +103,10 @@ class Uart:
     `baud` may change at any time and counts from the next chunk on. With `pacing` off everything passes at
     once. While `powered` is False input is lost and nothing goes out. `on_host` tells whether a host has the
     port open; `on_error` hears of a character that was lost by PARITY_ERROR or FRAMING_ERROR, in its place.
-    While `obeys_rts`, nothing goes out before the host's RTS is on. Traced in layer "serial": opened,
-    closed, overrun (host faster than the line; bytes lost), unread (host does not read, or holds RTS off;
-    bytes lost), damaged and the port's own notes.
+    While `obeys_rts`, nothing goes out before the host's RTS is on. While `uses_cts`, CTS is off for a host
+    that is far ahead: of the line rate, or of the module, of which `waiting` tells. Traced in layer "serial":
+    opened, closed, overrun (host faster than the line; bytes lost), unread (host does not read, or holds RTS
+    off; bytes lost), damaged, cts and the port's own notes.
     """
 
     def __init__(self, port: Port, *, trace: Trace, baud: int = 9600, pacing: bool = True) -> None:
@@ -125,6 +127,9 @@ class Uart:
         self.noise = LineNoise()
         self._obeys_rts = False
         self._rts = {"line": True, "fault": True}
+        self._uses_cts = False
+        self._cts = True
+        self._waiting = 0
         self._trace = trace
         self._powered = True
         self._ringing: asyncio.TimerHandle | None = None
@@ -150,6 +155,7 @@ class Uart:
         if not on:
             self._in.clear()
             self._out.clear()
+            self.waiting = 0
             self._overrun.over()
 
     @property
@@ -166,6 +172,35 @@ class Uart:
         """The host's RTS as a port tells it, or as a fault has it (`by` "fault"); both have to be on."""
         self._rts[by] = on
         self._out.hold(self._stopped)
+
+    @property
+    def uses_cts(self) -> bool:
+        """Whether the module stops the host by CTS."""
+        return self._uses_cts
+
+    @uses_cts.setter
+    def uses_cts(self, on: bool) -> None:
+        self._uses_cts = on
+        self._set_cts()
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that the module has received and not looked at."""
+        return self._waiting
+
+    @waiting.setter
+    def waiting(self, count: int) -> None:
+        self._waiting = count
+        self._set_cts()
+
+    def _set_cts(self) -> None:
+        ahead = self._waiting + len(self._in)
+        on = not self._uses_cts or ahead <= CTS_ON or (self._cts and ahead < CTS_OFF)
+        if on is not self._cts:
+            self._cts = on
+            self._note("cts", on=on)
+            if isinstance(self.port, HasLines):
+                self.port.set_line("cts", on)
 
     @property
     def _stopped(self) -> bool:
@@ -226,11 +261,13 @@ class Uart:
             self._overrun.add(len(data) - room)
             data = data[:room]
         self._in.put(data)
+        self._set_cts()
 
     def _received(self, data: bytes) -> None:
         if not self._in:
             self._overrun.over()
         self._hear(data)
+        self._set_cts()
 
     def _hear(self, data: bytes) -> None:
         for piece in self.noise.pieces(data):

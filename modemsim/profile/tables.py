@@ -45,6 +45,8 @@ class Serial(Table):
     """Setting with the rate in force after a start."""
     rts: str | None = None
     """Setting that lets the host stop the module by RTS while it is 2; else RTS means nothing."""
+    cts: str | None = None
+    """Setting that lets the module stop the host by CTS while it is 2; else CTS is always on."""
 
 
 class DialectTable(Table):

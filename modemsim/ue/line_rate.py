@@ -1,4 +1,4 @@
-"""What settings make of the serial line: a new rate on trial, and whether the host's RTS stops the module.
+"""What settings make of the serial line: a new rate on trial, and who stops whom by RTS and CTS.
 
 A rate stays when the host is heard at it, else the old one returns.
 """
@@ -21,12 +21,17 @@ class LineRate:
 
     def power_up(self) -> None:
         """What was stored counts from the start."""
-        self.setting_changed(self._ue.profile.serial.rts or "")
+        for key in (self._ue.profile.serial.rts, self._ue.profile.serial.cts):
+            if key is not None:
+                self.setting_changed(key)
 
     def setting_changed(self, key: str) -> None:
         """A setting has a new value."""
-        if key and key == self._ue.profile.serial.rts:
-            self._ue.serial.obeys_rts = self._ue.settings.get(key) == 2
+        table, serial = self._ue.profile.serial, self._ue.serial
+        if key == table.rts:
+            serial.obeys_rts = self._ue.settings.get(key) == 2
+        elif key == table.cts:
+            serial.uses_cts = self._ue.settings.get(key) == 2
 
     def try_out(self, rate: int, seconds: float) -> None:
         """Switch to `rate` now; without a byte from the host within `seconds` switch back."""

@@ -15,6 +15,8 @@ class SerialLine(Protocol):
     autobaud: bool
     powered: bool
     obeys_rts: bool
+    uses_cts: bool
+    waiting: int
 
     def send(self, data: bytes) -> None:
         """Queue bytes for the host."""

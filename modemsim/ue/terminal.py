@@ -172,6 +172,7 @@ class _PoweredPort:
             self._typing_since = self._loop.time()
         self._pending += data
         self._errors.received(len(data))
+        self._parts.uart.waiting = len(self._pending)
         if data and self._input_came is not None and not self._input_came.done():
             self._input_came.set_result(True)
 
@@ -232,6 +233,7 @@ class _PoweredPort:
             if not self._pending:
                 await self._wait_input()
             line = self._errors.judged(self._framer.take(self._pending), len(self._pending))
+            self._parts.uart.waiting = len(self._pending)
             self._send_echo()
             self._typing_since = self._loop.time() if self._framer.typing else None
             if line is not None:

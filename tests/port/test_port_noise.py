@@ -14,7 +14,7 @@ from modemsim.at.framing import Frame
 from modemsim.at.result import FRAMING_ERROR, PARITY_ERROR
 from modemsim.port import MemoryPort, Uart
 from modemsim.port.noise import Damage, LineNoise
-from modemsim.port.uart import HELD_LIMIT
+from modemsim.port.uart import CTS_OFF, HELD_LIMIT
 from modemsim.trace import Trace
 from modemsim.ue.line_errors import LineErrors
 
@@ -142,5 +142,37 @@ def test_without_power_what_was_held_is_gone() -> None:
         bench.uart.send(b"new")
         await asyncio.sleep(1)
         assert bytes(bench.seen) == b"new"
+
+    play(body, pacing=True)
+
+
+@pytest.mark.parametrize("ahead_of", ["line", "module"])
+def test_cts_stops_a_host_that_is_far_ahead(ahead_of: str) -> None:
+    async def body(bench: Bench) -> None:
+        uart, states = bench.uart, list[bool]()
+        bench.trace.subscribe(
+            lambda record: states.append(bool(record.fields["on"])) if record.event == "cts" else None
+        )
+
+        async def fill(count: int) -> None:
+            if ahead_of == "line":
+                bench.port.host_write(b"x" * count)
+            else:
+                uart.waiting = count
+
+        await fill(CTS_OFF)
+        assert states == []  # nobody asked for flow control
+        uart.uses_cts = True
+        assert states == [False]
+        uart.waiting = 0
+        await asyncio.sleep(3)
+        assert states == [False, True]
+        await fill(CTS_OFF - 1)
+        assert states == [False, True]
+        await asyncio.sleep(3)
+        uart.waiting = 0
+        await fill(CTS_OFF)
+        uart.powered = False
+        assert states == [False, True, False, True]
 
     play(body, pacing=True)

@@ -91,6 +91,19 @@ def test_a_pyserial_host_stops_the_module_with_rts() -> None:
     run(port, host, profile="ec800e")
 
 
+def test_a_pyserial_host_sees_cts_go_off_while_it_is_far_ahead() -> None:
+    def host(simulation: Simulation) -> None:
+        with serial.serial_for_url(simulation_url(simulation), 115200, timeout=3) as line:
+            assert until(lambda: simulation.ue.radio.attached)
+            line.write(b"AT+IFC=2,2\r")
+            assert b"OK" in line.read_until(b"OK\r\n")
+            line.write(b"AT+CSQ\r" * 500)
+            assert until(lambda: not line.cts)
+            assert until(lambda: bool(line.cts))
+
+    run(Rfc2217Port("127.0.0.1", 0), host, profile="ec800e")
+
+
 def simulation_url(simulation: Simulation) -> str:
     return simulation.uart.port.name
 
