@@ -22,6 +22,13 @@ def radio_off(ue: Ue) -> None:
         raise Refusal("radio_on")
 
 
+def network(ue: Ue) -> None:
+    """An address, and a network that the module is registered in: while it searches nothing can be sent."""
+    if not ue.radio.attached:
+        raise Refusal("no_bearer")
+    needs.bearer(ue)
+
+
 def usim_up(ue: Ue) -> None:
     """A USIM that can be read, which takes a moment after the start and a radio that is on."""
     if ue.state is Power.BOOTING:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from modemsim.at.command import Answer, Command, Form, Need
 from modemsim.at.params import Address, Choice, Int
 from modemsim.at.result import Refusal
-from modemsim.commands import needs, neul_needs
+from modemsim.commands import neul_needs
 from modemsim.commands.settings import SettingCommand
 from modemsim.ue.enrolment import Switch
 from modemsim.ue.module import Ue
@@ -45,7 +45,7 @@ class NeulSocket(Command):
     """Base of the socket commands."""
 
     group = "nsocket"
-    needs: ClassVar[tuple[Need, ...]] = (neul_needs.radio_on, needs.bearer)
+    needs: ClassVar[tuple[Need, ...]] = (neul_needs.radio_on, neul_needs.network)
     errors: ClassVar[tuple[str, ...]] = ("radio_off", "no_bearer")
     testable = False
 
@@ -119,7 +119,7 @@ class Nsoco(NeulSocket):
 
     async def write(self, ue: Ue, id: int, host: str, port: int) -> None:
         socket = find(ue, id, Kind.TCP)
-        if ue.radio.ip is None:
+        if ue.radio.ip is None or not ue.radio.attached:
             raise Refusal("connect_failed")
         if socket.state is not State.INITIAL:
             raise Refusal("bad_state")
