@@ -47,10 +47,9 @@ class Cgdcont(Command):
         ]
 
     def write(self, ue: Ue, cid: int, pdp_type: str | None, apn: str) -> None:
-        context = None if pdp_type is None else (pdp_type, apn)
-        if _active(ue, cid) and ue.access.contexts()[cid] != context:
+        if pdp_type is None and _active(ue, cid):
             raise Refusal("active_context")
-        ue.access.define_context(cid, context)
+        ue.access.define_context(cid, None if pdp_type is None else (pdp_type, apn))
 
 
 class Cgcontrdp(Command):
