@@ -294,6 +294,15 @@ def network(
         str | None,
         typer.Option(metavar="SECONDS", help="Idle time after which the way back is forgotten; none: never."),
     ] = None,
+    barred: Annotated[
+        bool | None, typer.Option("--barred/--no-barred", help="The cell takes nobody; idle modules leave.")
+    ] = None,
+    neighbour: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY=N,...", help='Another cell: cell_id=1,pci=2,rsrp=-80[,tac=...]; "" for none.'
+        ),
+    ] = None,
 ) -> None:
     """Change the access network, and show it as it is then."""
     given = {
@@ -303,8 +312,11 @@ def network(
         "loss": loss,
         "latency": latency,
         "congested": congested,
+        "barred": barred,
     }
-    changes = {key: value for key, value in given.items() if value is not None}
+    changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if neighbour is not None:
+        changes["neighbour"] = _cell(neighbour)
     words = [*(values or []), *([] if nat_timeout is None else [f"nat_timeout={nat_timeout}"])]
     for word in words:
         if "=" not in word:
@@ -315,6 +327,18 @@ def network(
         key, _, text = word.partition("=")
         changes[key] = _value(text, now.get(key))
     _show(client.call("PATCH", "/network", changes))
+
+
+def _cell(text: str) -> dict[str, int] | None:
+    """A neighbour cell from key=number pairs; None for no text. Raises CliError."""
+    cell = {}
+    for pair in filter(None, text.split(",")):
+        key, _, number = pair.partition("=")
+        try:
+            cell[key.strip()] = int(number, 0)
+        except ValueError:
+            raise CliError(f"--neighbour: {pair!r} is not KEY=NUMBER") from None
+    return cell or None
 
 
 @app.command()

@@ -66,7 +66,9 @@ class Qdns(SocketCommand):
         ue.sockets.jobs.discard(LOOKUP)
         for address in found:
             ue.publish("name.address", address=address)
-        if not found:
+        if found:
+            ue.publish("name.found", addresses=",".join(found))
+        else:
             ue.publish("name.failed", error=ue.sockets.number("dns"))
 
 

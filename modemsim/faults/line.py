@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
+from modemsim.at.result import FRAMING_ERROR, PARITY_ERROR
 from modemsim.at.urc import frame
 from modemsim.faults.table import (
     GAP,
@@ -18,15 +20,21 @@ from modemsim.faults.table import (
     put_rule,
     read_byte,
     read_count,
+    read_count_from_zero,
     read_lines,
     read_number,
+    read_text,
 )
+from modemsim.port.noise import Damage
 from modemsim.timing import parse_duration
 from modemsim.ue import line_faults
 from modemsim.ue.line_faults import Answer, Rule
 
 if TYPE_CHECKING:
     from modemsim.simulation import Simulation
+
+
+PLACE = FaultParameter(read_count_from_zero, "which character of the line, from 0", 2)
 
 
 @declare("delay", of=OF, match=MATCH, seconds=GAP, times=TIMES)
@@ -40,6 +48,20 @@ def delay(simulation: Simulation, of: str, match: str, seconds: float, times: in
 def split(simulation: Simulation, of: str, match: str, at: int, gap: float, times: int | None) -> End:
     """Silence in the middle of a line."""
     return put_rule(simulation, Rule(line_faults.split(at, gap), of, match, times))
+
+
+@declare("drip", of=OF, match=MATCH, gap=FaultParameter(parse_duration, "silence between two bytes", 0.02),
+        times=TIMES)  # fmt: skip
+def drip(simulation: Simulation, of: str, match: str, gap: float, times: int | None) -> End:
+    """Each byte of what the module sends comes alone, with silence between."""
+    return put_rule(simulation, Rule(line_faults.dripped(gap), of, match, times))
+
+
+@declare("pause", behind=FaultParameter(read_text, "the text; \\r and \\n for CR and LF"), of=OF, gap=GAP,
+        times=TIMES)  # fmt: skip
+def pause(simulation: Simulation, behind: str, of: str, gap: float, times: int | None) -> End:
+    """Silence behind a text, wherever it stands in what the module sends."""
+    return put_rule(simulation, Rule(line_faults.paused(behind.encode(), gap), of, behind, times))
 
 
 @declare("drop", of=OF, match=MATCH, times=TIMES)
@@ -118,6 +140,38 @@ def host_rate(simulation: Simulation, rate: int) -> End:
         uart.host_rate = None
 
     uart.host_rate = rate
+    return end
+
+
+def _damage(simulation: Simulation, error: str, at: int, times: int | None) -> End:
+    noise, damage = simulation.uart.noise, Damage(error, at, times)
+    noise.add(damage)
+    return lambda: noise.remove(damage)
+
+
+@declare("parity_error", at=PLACE, times=TIMES)
+def parity_error(simulation: Simulation, at: int, times: int | None) -> End:
+    """A character of the host's line has wrong parity: it is lost, and some modules refuse the line."""
+    return _damage(simulation, PARITY_ERROR, at, times)
+
+
+@declare("framing_error", at=PLACE, times=TIMES)
+def framing_error(simulation: Simulation, at: int, times: int | None) -> End:
+    """A character of the host's line has no stop bit: it is lost, and some modules refuse the line."""
+    return _damage(simulation, FRAMING_ERROR, at, times)
+
+
+@declare("rts_off", seconds=FaultParameter(parse_duration, "how long", 5.0))
+def rts_off(simulation: Simulation, seconds: float) -> End:
+    """The host takes RTS away for a while: a module told to obey it (AT+IFC) sends nothing meanwhile."""
+    uart = simulation.uart
+    timer = asyncio.get_running_loop().call_later(seconds, lambda: uart.set_rts(True, by="fault"))
+
+    def end() -> None:
+        timer.cancel()
+        uart.set_rts(True, by="fault")
+
+    uart.set_rts(False, by="fault")
     return end
 
 

@@ -170,6 +170,20 @@ def read_number(text: str) -> int:
     return int(text)
 
 
+def read_count_from_zero(text: str) -> int:
+    """A whole number that is not negative."""
+    if not text.isdecimal():
+        raise ValueError("write a whole number from 0")
+    return int(text)
+
+
+def read_text(text: str) -> str:
+    r"""Text with \r and \n for CR and LF."""
+    if not text:
+        raise ValueError("write at least one character")
+    return text.replace("\\r", "\r").replace("\\n", "\n")
+
+
 def read_byte(text: str) -> int:
     """One byte as hex."""
     value = int(text, 16)

@@ -46,6 +46,10 @@ class Serial(Table):
     pacing: bool = True
     rate: str = "+IPR.rate"
     """Setting with the rate in force after a start."""
+    rts: str | None = None
+    """Setting that lets the host stop the module by RTS while it is 2; else RTS means nothing."""
+    cts: str | None = None
+    """Setting that lets the module stop the host by CTS while it is 2; else CTS is always on."""
 
 
 class DialectTable(Table):
@@ -57,11 +61,13 @@ class DialectTable(Table):
     busy: Literal["queue", "drop", "refuse", "abort"] = "queue"
     junk: Literal["skip", "refuse", "error"] = "skip"
     repeat: bool = True
+    line_errors: Literal["lost", "refuse"] = "lost"
     quiet: Literal["all", "basic"] = "all"
     quiet_urcs: bool = False
     prompt: str = "> "
     escapes: bool = True
     spacing_exceptions: frozenset[str] = frozenset()
+    separators: dict[str, str] = {}
     multi_line: Literal["block", "framed"] = "block"
     max_line: int = 4096
     quoted_numbers: bool = True
@@ -276,6 +282,8 @@ class AccessTable(Table):
     """Setting that lets the module switch its radio on and attach by itself; else it always does."""
     channel: str | None = None
     """Setting with the only channel (EARFCN) that is used, -1 for any; else any."""
+    reselection: str | None = None
+    """Setting that lets an idle module move to a better cell; else it always does."""
 
 
 class CloudTable(Table):

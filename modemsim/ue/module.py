@@ -178,6 +178,7 @@ class Ue:
     def _setting_changed(self, key: str, value: Any) -> None:
         self.urc_gate.changed(key, value)
         self.ip.setting_changed(key)
+        self.line_rate.setting_changed(key)
         if key in setting_keys(self.profile.psm):
             self.radio.wish(wished(self.profile.psm, self.settings))
             self.radio.release_early(early_release(self.profile.psm, self.settings))

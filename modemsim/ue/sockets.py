@@ -87,6 +87,8 @@ class Socket:
     state: State = State.INITIAL
     sent: int = 0
     announced: bool = False
+    due: bool = False
+    """Waiting data is still to be announced: the serial line has not caught up."""
     full: bool = False
     ended: Loss | None = None
     loss: Loss | None = None
@@ -309,9 +311,11 @@ class Sockets:
         return piece.data, piece.sender
 
     def announce(self, socket: Socket) -> None:
-        """Tell the host that data waits, and how much."""
+        """Tell the host that data waits, and how much; once the serial line has caught up."""
         socket.announced = True
-        self._publish("socket.waiting", **self._values(socket), length=socket.buffer.next_size)
+        socket.due = self._backlog() >= PUSH_BACKLOG
+        if not socket.due:
+            self._publish("socket.waiting", **self._values(socket), length=socket.buffer.next_size)
 
     def _datagram(self, socket: Socket, data: bytes, sender: Address) -> None:
         if socket.kind is Kind.UDP and socket.port and sender != socket.remote:
@@ -349,8 +353,10 @@ class Sockets:
         self._publish("socket.received", **self._values(socket), **shown)
 
     def pump(self) -> None:
-        """The serial line has caught up: push what waits."""
+        """The serial line has caught up: push what waits, announce what is still to be announced."""
         for socket in self:
+            if socket.due and socket.buffer:
+                self.announce(socket)
             if socket.access is not Access.BUFFER and (socket.buffer or socket.ended is not None):
                 self._pump(socket)
 

@@ -16,6 +16,7 @@ from modemsim.at.result import ABORTED, BUSY, ErrorTable, Final
 from modemsim.at.urc import LineState, NotBefore, UrcQueue, frame
 from modemsim.timing import Timing
 from modemsim.trace import Trace
+from modemsim.ue.line_errors import LineErrors
 from modemsim.ue.line_faults import LineFaults
 from modemsim.ue.online import Session, pass_through
 from modemsim.ue.terminal_parts import (
@@ -79,6 +80,7 @@ class Terminal:
         self.stop()
         self._port = _PoweredPort(self._parts, lambda: self.on_urc_sent())
         self._parts.uart.receiver = self._port.receive
+        self._parts.uart.on_error = self._port.line_error
 
     def stop(self) -> None:
         """Power off: everything is forgotten, the running command and waiting URCs included."""
@@ -149,6 +151,7 @@ class _PoweredPort:
         self._loop = asyncio.get_running_loop()
         self._pending = bytearray()
         self._framer = Framer(parts.dialect, parts.settings)
+        self._errors = LineErrors()
         self._urcs = UrcQueue(parts.dialect)
         self._interpreter = Interpreter(
             parts.catalogue, parts.errors, parts.dialect, parts.settings, parts.ue, self
@@ -194,8 +197,15 @@ class _PoweredPort:
         elif self._input_came is not None and not self._running:
             self._typing_since = self._loop.time()
         self._pending += data
+        self._errors.received(len(data))
+        self._parts.uart.waiting = len(self._pending)
         if data and self._input_came is not None and not self._input_came.done():
             self._input_came.set_result(True)
+
+    def line_error(self, error: str) -> None:
+        """A character of the host was lost on the line."""
+        if self._dialect.line_errors == "refuse" and not self._data_mode:
+            self._errors.happened(error)
 
     def _while_busy(self, data: bytes) -> bytes:
         """What remains for later of the bytes that came while a command was running."""
@@ -254,7 +264,8 @@ class _PoweredPort:
                 await self._online(self.session)
             elif not self._pending:
                 await self._wait_input()
-            line = self._framer.take(self._pending)
+            line = self._errors.judged(self._framer.take(self._pending), len(self._pending))
+            self._parts.uart.waiting = len(self._pending)
             self._send_echo()
             self._typing_since = self._loop.time() if self._framer.typing else None
             if line is not None:

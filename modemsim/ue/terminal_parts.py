@@ -24,6 +24,10 @@ class Uart(Protocol):
 
     receiver: Callable[[bytes], None]
     """Called with the bytes that came from the host."""
+    on_error: Callable[[str], None]
+    """Called where a character was lost by a parity or framing error."""
+    waiting: int
+    """Bytes that came and were not looked at yet."""
 
     def send(self, data: bytes) -> None:
         """Queue bytes for the host."""

@@ -237,6 +237,12 @@ def test_the_control_api_through_ctl(run: Run, tmp_path: Path) -> None:
         assert shown[key] == value
     for words in (("nat_timeout=-1",), ("nothing=1",), ("--nat-timeout", "soon")):
         assert ctl("network", *words).returncode == 1
+    shown = ctl("network", "--barred", "--neighbour", "cell_id=0x12,pci=3,rsrp=-70").stdout
+    assert ["neighbour.cell_id", "18"] in [line.split() for line in shown.splitlines()]
+    assert ctl("network", "--neighbour", "pci").stderr == "modemsim: --neighbour: 'pci' is not KEY=NUMBER\n"
+    assert ["neighbour", "none"] in [
+        line.split() for line in ctl("network", "--neighbour", "").stdout.splitlines()
+    ]
     assert ctl("power", "cut").stdout == "off\n"
     unknown = ctl("send", "00")
     assert (unknown.returncode, unknown.stdout) == (1, "")
