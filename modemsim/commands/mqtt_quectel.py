@@ -139,7 +139,7 @@ class Qmtopen(MqttCommand):
             ue.publish("mqtt.opened", id=id, result=ue.profile.mqtt.numbers["busy"])
             return
         _options(ue, id, ue.mqtt.client(id))
-        secured, context = config(ue, "ssl", id)[:2]
+        secured, context = (*config(ue, "ssl", id), 0)[:2]
         security = ssl_quectel.security(ue, context, host) if secured else None
         ue.mqtt.client(id).options.security = security
         buffered, with_length = config(ue, "recv/mode", id)[:2]
