@@ -64,6 +64,7 @@ class TcpSocket:
         self.closed = False
         self._work = asyncio.Event()
         self._room_made = asyncio.Event()
+        self._gone = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._prober: asyncio.Task[None] | None = None
         bearer.streams.add(self)
@@ -140,6 +141,10 @@ class TcpSocket:
         self._work.set()
         self._room_made.set()
 
+    async def wait_gone(self) -> None:
+        """Until a close has done what it began: everything is with the peer, or given up."""
+        await self._gone.wait()
+
     def abort(self) -> None:
         """Reset the connection at once and forget what is on its way."""
         if self.closed:
@@ -150,6 +155,7 @@ class TcpSocket:
 
     def _shut(self) -> None:
         self.closed = True
+        self._gone.set()
         self._bearer.streams.discard(self)
         self._arrived()
         for task in tuple(self._tasks):

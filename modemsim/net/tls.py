@@ -81,6 +81,10 @@ class TlsSocket:
         """Bytes taken from the host that the peer does not have yet."""
         return self.sent - self.acked
 
+    async def wait_gone(self) -> None:
+        """See `TcpSocket.wait_gone`."""
+        await self._tcp.wait_gone()
+
     def keep_alive(self, settings: KeepAlive | None) -> None:
         """Probe a silent peer; see `TcpSocket.keep_alive`."""
         self._tcp.keep_alive(settings)

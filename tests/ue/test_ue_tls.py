@@ -346,3 +346,24 @@ def test_modules_without_tls_answer_as_to_any_unknown_command(profile: str, line
     said, unknown = on_bench(work, profile=profile)
     assert said[-1] == unknown[-1]
     assert said[-1] != "OK"
+
+
+@pytest.mark.parametrize(
+    ("mode", "timeout", "longest"), [(0, "", 10.1), (0, ",3", 3.1), (1, ",500", 0.6), (0, ",0", 0.1)]
+)
+def test_closing_waits_for_the_peer_as_long_as_the_host_says(mode: int, timeout: str, longest: float) -> None:
+    async def work(bench: Bench) -> None:
+        loop = asyncio.get_running_loop()
+        assert await bench.ask(f'AT+QSSLCFG="closetimemode",1,{mode}') == ["OK"]
+        await opened(bench, access=1)
+        started = loop.time()
+        assert await bench.ask(f"AT+QSSLCLOSE=0{timeout}") == ["OK"]
+        assert loop.time() - started < min(longest, 0.5)
+        await opened(bench, access=1)
+        bench.simulation.network.patch(loss=1.0)
+        started = loop.time()
+        assert await bench.ask(f"AT+QSSLCLOSE=0{timeout}") == ["OK"]
+        assert longest - 0.2 < loop.time() - started < longest
+        assert await bench.ask("AT+QSSLSTATE") == ["OK"]
+
+    on_ec800e(work)
