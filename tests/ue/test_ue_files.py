@@ -140,3 +140,9 @@ def test_any_text_is_read_as_pem_without_harm(text: str, end: str) -> None:
         "-----END CERTIFICATE-----",
     ]
     assert pem(end.join([*lines, ""])) == ("\n".join([*lines, ""])).encode()
+
+
+def test_a_stored_file_that_was_spoilt_is_gone_and_the_others_are_not(tmp_path: Path) -> None:
+    nvm = Nvm(tmp_path, "m", Trace(lambda: 0.0))
+    nvm.store("files", {"UFS:good": "Z29vZA==", "UFS:bad": "?", "UFS:worse": 5, "SD:odd": "Z29vZA=="})
+    assert Files(nvm, 100, 2).find("*") == {"UFS:good": b"good"}
