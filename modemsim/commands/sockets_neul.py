@@ -134,8 +134,7 @@ class Nsoco(NeulSocket):
 
     async def _connect(self, ue: Ue, socket: Socket) -> bool:
         connected = await ue.sockets.establish(socket) == "ok"
-        told = connected or ue.radio.ip is not None  # else the loss of the bearer has told it
-        if ue.quirk("connects_in_background") and told:
+        if ue.quirk("connects_in_background"):
             ue.publish("socket.connected" if connected else "socket.failed", id=socket.id)
         reports = SendReports.of(ue, socket)
         if connected:

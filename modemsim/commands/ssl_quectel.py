@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +21,7 @@ from modemsim.ue.sockets import Access, Kind, Socket, State
 
 LOG = "EG800K live test of 2026"
 SOURCE = f"{LOG}; EG25-G replies; EC2x SSL manual 1.0"
+CLONE = "module-side source of an imitation of the ECx00x commands"
 VERSIONS = ("3.0", "1.0", "1.1", "1.2")
 EVERY_VERSION = 4
 EVERY_SUITE = "0XFFFF"
@@ -53,11 +56,12 @@ SUITES: Mapping[str, str] = {
     "0XC028": "ECDHE-RSA-AES256-SHA384",
     "0XC029": "ECDH-RSA-AES128-SHA256",
     "0XC02A": "ECDH-RSA-AES256-SHA384",
-    "0XC02B": "ECDHE-ECDSA-AES128-GCM-SHA256",
     "0XC02F": "ECDHE-RSA-AES128-GCM-SHA256",
     "0XC030": "ECDHE-RSA-AES256-GCM-SHA384",
 }
 """IANA's number of each suite and OpenSSL's name, the strongest last; the library has dropped some."""
+UNNAMED = ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384")
+"""Suites that can only be had with all the others."""
 
 
 class SslCommand(Command):
@@ -91,7 +95,7 @@ def security(ue: Ue, context: int, host: str) -> TlsSettings:
         now=None if config(ue, "ignorelocaltime", context) else ue.calendar.now_utc,
         oldest="1.0" if version == EVERY_VERSION else VERSIONS[version],
         newest=VERSIONS[min(version, len(VERSIONS) - 1)],
-        ciphers=":".join(reversed([*SUITES.values()])) if suite == EVERY_SUITE else SUITES[suite],
+        ciphers=":".join(reversed([*SUITES.values(), *UNNAMED])) if suite == EVERY_SUITE else SUITES[suite],
         alpn=config(ue, "alpn", context),
         renegotiation=bool(config(ue, "renegotiation", context)),
         limit=float(config(ue, "negotiatetime", context)),
@@ -117,8 +121,10 @@ class Qsslcfg(SslCommand):
         "closetimemode": (0, 1),
         "session_cache": (0, 1),
         "renegotiation": (0, 1),
+        "ignoremulticertchainverify": (0, 0),
+        "ignoreinvalidcertsign": (0, 0),
     }
-    """Items that are a number, with its range."""
+    """Items that are a number, with its range; the last two stay as they are from the factory."""
     TEXTS: Mapping[str, str] = {
         "cacert": "<cacertpath>",
         "clientcert": "<client_cert_path>",
@@ -127,7 +133,8 @@ class Qsslcfg(SslCommand):
     }
     """Items that are text, and what AT+QSSLCFG=? shows for them."""
     ORDER = ("sslversion", "ciphersuite", "cacert", "clientcert", "clientkey", "seclevel", "ignorelocaltime",
-             "negotiatetime", "sni", "closetimemode", "session_cache", "alpn", "renegotiation")  # fmt: skip
+             "negotiatetime", "sni", "closetimemode", "session_cache", "alpn", "renegotiation",
+             "ignoremulticertchainverify", "ignoreinvalidcertsign")  # fmt: skip
 
     def test(self, ue: Ue) -> list[str]:
         return [f'+QSSLCFG: "{item}",(0-5),{self._range(item)}' for item in self._items(ue)]
@@ -156,7 +163,7 @@ class Qsslcfg(SslCommand):
         if item in self.TEXTS:
             return self.TEXTS[item]
         low, high = self.NUMBERS[item]
-        return f"({low},{high})" if high - low == 1 else f"({low}-{high})"
+        return {0: f"({low})", 1: f"({low},{high})"}.get(high - low, f"({low}-{high})")
 
     def _value(self, item: str, text: str) -> int | str:
         """The value as it is kept; refuses one out of range."""
@@ -248,17 +255,23 @@ class Qsslrecv(SslCommand):
 
 
 class Qsslclose(SslCommand):
-    """Close a socket; one that is not open counts as closed."""
+    """Close a socket and wait until that is done or the time is over; one not open counts as closed."""
 
-    name, source, provenance = "+QSSLCLOSE", SOURCE, "log"
-    max_response = 10.0
+    name, source, provenance = "+QSSLCLOSE", f"{SOURCE}; {CLONE}", "log"
+    max_response = 12.0
     id = Int(0, 11, doc="number of the socket")
-    timeout = Int(0, 65535, default=10, doc="seconds the connection may take to close")
+    timeout = Int(0, 65535, default=10, doc="time to wait at most: seconds, or ms with closetimemode 1")
 
-    def write(self, ue: Ue, id: int, timeout: int) -> None:
+    async def write(self, ue: Ue, id: int, timeout: int) -> None:
         socket = ue.ip.ssl_sockets.get(id)
-        if socket is not None:
-            ue.ip.ssl_sockets.close(socket)
+        if socket is None:
+            return
+        stream, unit = socket.tcp, 0.001 if config(ue, "closetimemode", socket.extra["tls"]) else 1.0
+        ue.ip.ssl_sockets.close(socket)
+        if stream is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout * unit):
+                    await stream.finish()
 
 
 class Qsslstate(SslCommand):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from fnmatch import fnmatchcase
 
 from modemsim.ue.nvm import Nvm
@@ -37,7 +38,10 @@ class Files:
         self.total = total
         self._most = most
         self._nvm = nvm
-        self._files = {name: base64.b64decode(data) for name, data in nvm.section(SECTION).items()}
+        self._files: dict[str, bytes] = {}
+        for name, data in nvm.section(SECTION).items():
+            with contextlib.suppress(ValueError, TypeError):  # edited by hand: that file is gone
+                self._files[full_name(name)] = base64.b64decode(data, validate=True)
 
     @property
     def free(self) -> int:

@@ -160,7 +160,7 @@ async def refused(host: Host, reason: str) -> None:
     [
         ("ec", "0XFFFF", "ECDHE-ECDSA"),
         ("ec", "0XC009", "ECDHE-ECDSA-AES128-SHA"),
-        ("ec", "0XC02B", "ECDHE-ECDSA-AES128-GCM-SHA256"),
+        ("ec", "0XC024", "ECDHE-ECDSA-AES256-SHA384"),
         ("rsa", "0XFFFF", "ECDHE-RSA"),
         ("rsa", "0X0035", "AES256-SHA"),
         ("rsa", "0X003D", "AES256-SHA256"),

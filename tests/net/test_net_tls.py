@@ -1,102 +1,25 @@
-"""TLS over loopback on virtual time: every way a negotiation fails, data both ways, every way it ends."""
+"""The negotiation of TLS over loopback on virtual time: every way it fails, and what is sent and shown in it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import random
-import socket
 import ssl
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from itertools import cycle
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_net_bearer import Bench, play
+from tls_bench import NAME, NOW, authority, echo, opened, reach, refused, server, wishes
 
 from modemsim.net.crossing import CrossingFailed, Loss
-from modemsim.net.tcp import FLIGHT
-from modemsim.net.tls import RECORD, TlsSocket, make_stream, open_stream
-from modemsim.net.tls_settings import TlsFailed, TlsFailure, TlsSettings
+from modemsim.net.tls import TlsSocket, make_stream, open_stream
+from modemsim.net.tls_settings import TlsFailed, TlsFailure
 from modemsim.platforms.authority import Authority
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-NAME = "server.test"
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-def authority(now: datetime = NOW, *names: str) -> Authority:
-    return Authority(lambda: now, names or (NAME,))
-
-
-def wishes(trusted: Authority, **more: Any) -> TlsSettings:
-    """A client that checks everything."""
-    given = {
-        "verify": True,
-        "ca": trusted.certificate,
-        "server_name": NAME,
-        "now": lambda: NOW,
-        "limit": 30.0,
-    }
-    return TlsSettings(**{**given, **more})
-
-
-async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
-
-
-@contextlib.asynccontextmanager
-async def server(serve: Serve = echo, context: ssl.SSLContext | None = None) -> Any:
-    """A server of the test on a port of this machine; without a context it speaks no TLS by itself."""
-    writers: list[asyncio.StreamWriter] = []
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
-        with contextlib.suppress(OSError):
-            await serve(reader, writer)
-
-    patience = None if context is None else 600
-    made = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=context, ssl_handshake_timeout=patience)
-    try:
-        yield made.sockets[0].getsockname()[:2]
-    finally:
-        made.close()
-        for writer in writers:
-            writer.transport.abort()
-        await asyncio.sleep(0)
-
-
-def reach(bench: Bench, where: Any) -> None:
-    """Let the bench reach a server, which runs on the same virtual time."""
-    bench.routes.offline = False
-    bench.builtin["test"] = where
-
-
-async def refused(bench: Bench, settings: TlsSettings, where: Any) -> TlsFailure:
-    """The reason for which a connection with these settings is not secured."""
-    reach(bench, where)
-    tls = make_stream(bench.bearer, settings)
-    with pytest.raises(TlsFailed) as caught:
-        await open_stream(tls, where)
-    assert tls.closed
-    await asyncio.sleep(100)
-    assert not bench.bearer.streams
-    return caught.value.failure
-
-
-async def opened(bench: Bench, settings: TlsSettings, where: Any, **owner: Any) -> TlsSocket:
-    reach(bench, where)
-    tls = TlsSocket(bench.bearer, settings)
-    for name, value in owner.items():
-        setattr(tls, name, value)
-    await open_stream(tls, where)
-    return tls
 
 
 def check(reason: TlsFailure, trusted: Authority, shown: Authority | None = None, **more: Any) -> None:
@@ -258,129 +181,6 @@ def test_a_server_that_asks_for_a_certificate_of_the_client() -> None:
     play(body)
 
 
-@pytest.mark.parametrize("loss", [0.0, 0.1])
-def test_a_megabyte_crosses_both_ways_in_pieces_of_any_size(loss: float) -> None:
-    stream = random.Random(3)
-    data = stream.randbytes((1 << 20) // (8 if loss else 1))
-
-    async def body(bench: Bench) -> None:
-        trusted, heard = authority(), bytearray()
-        bench.radio.lost = lambda: stream.random() < loss  # type: ignore[method-assign]
-        async with server(context=trusted.context) as where:
-            tls = await opened(bench, wishes(trusted), where)
-            tls.on_data = heard.extend
-            tls.room = lambda: limit - len(heard)
-            rest, limit = data, 0
-            while rest or len(heard) < len(data):
-                piece = rest[: stream.choice((1, 2, 100, 1460, 1460, RECORD, RECORD + 1, 40000))]
-                tls.send(piece)
-                rest = rest[len(piece) :]
-                await asyncio.sleep(stream.random())
-                assert tls._incoming.pending <= 2 * FLIGHT
-                limit = len(heard) + stream.choice((0, 1, 1000, 20000, 100000))
-                tls.read_on()
-                assert 0 <= tls.acked <= tls.sent
-                assert len(heard) <= limit
-            assert bytes(heard) == data
-            await asyncio.sleep(500)
-            assert (tls.sent, tls.acked, tls.unacked) == (len(data), len(data), 0)
-            tls.close()
-            await asyncio.sleep(500)
-            assert not bench.bearer.streams
-
-    play(body)
-
-
-async def ended(bench: Bench, serve: Serve, data: bytes = b"") -> tuple[bytes, list[Loss]]:
-    """What a client hears of a server, and how the connection ends."""
-    trusted = authority()
-    async with server(serve, trusted.context) as where:
-        heard, ends = bytearray(), []
-        tls = await opened(bench, wishes(trusted), where, on_data=heard.extend, on_end=ends.append)
-        tls.send(data)
-        await asyncio.sleep(100)
-        assert tls.closed
-        tls.send(b"nowhere")
-        tls.close()
-        tls.abort()
-        return bytes(heard), ends
-
-
-def test_the_peer_closes_with_its_last_bytes() -> None:
-    async def last(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"last")
-        writer.close()
-
-    async def body(bench: Bench) -> None:
-        assert await ended(bench, last) == (b"last", [Loss.CLOSED])
-
-    play(body)
-
-
-def test_an_end_without_the_closing_alert_is_an_end() -> None:
-    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"cut")
-        await writer.drain()
-        await asyncio.sleep(1)
-        writer.transport.get_extra_info("socket").shutdown(1)
-        await asyncio.sleep(50)
-
-    async def body(bench: Bench) -> None:
-        assert await ended(bench, cut) == (b"cut", [Loss.CLOSED])
-
-    play(body)
-
-
-def test_a_reset_is_a_reset() -> None:
-    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        writer.transport.abort()
-
-    async def body(bench: Bench) -> None:
-        heard, ends = await ended(bench, reset, b"x" * 100_000)
-        assert heard == b""
-        assert ends in ([Loss.RESET], [Loss.CLOSED])
-
-    play(body)
-
-
-def test_a_record_that_nobody_can_decipher_ends_the_connection() -> None:
-    async def garble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(1)
-        with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as raw:
-            raw.send(b"\x17\x03\x03\x00\x20" + bytes(32))
-        await asyncio.sleep(50)
-
-    async def body(bench: Bench) -> None:
-        assert await ended(bench, garble) == (b"", [Loss.SECURITY])
-
-    play(body)
-
-
-def test_what_the_peer_sent_before_it_closed_waits_for_room() -> None:
-    async def last(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(bytes(20000))
-        writer.close()
-
-    async def body(bench: Bench) -> None:
-        trusted, heard, ends = authority(), bytearray(), []
-        async with server(last, trusted.context) as where:
-            tls = TlsSocket(bench.bearer, wishes(trusted))
-            tls.room, tls.on_data, tls.on_end = lambda: limit - len(heard), heard.extend, ends.append
-            limit = 100
-            reach(bench, where)
-            await open_stream(tls, where)
-            await asyncio.sleep(100)
-            assert (len(heard), ends) == (100, [])
-            while limit < 20100:
-                limit += 1000
-                tls.read_on()
-                await asyncio.sleep(1)
-            assert (len(heard), ends) == (20000, [Loss.CLOSED])
-
-    play(body)
-
-
 def test_closing_while_the_negotiation_runs_ends_both() -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -438,19 +238,6 @@ def test_a_protocol_is_offered_where_it_is_wished() -> None:
     play(body)
 
 
-def test_a_talkative_owner_leaves_nothing_behind() -> None:
-    async def body(bench: Bench) -> None:
-        trusted = authority()
-        async with server(context=trusted.context) as where:
-            tls = await opened(bench, wishes(trusted), where)
-            for _ in range(200):
-                tls.send(b"x")
-                await asyncio.sleep(1)
-            assert len(tls._marks) < 3
-
-    play(body)
-
-
 def test_an_authority_keeps_its_certificates_and_covers_its_names() -> None:
     one = authority(NOW, "a.test", "*.b.test", "192.0.2.7")
     assert one.certificate is one.certificate
@@ -464,6 +251,57 @@ def test_an_authority_keeps_its_certificates_and_covers_its_names() -> None:
                 )
                 tls.abort()
             tls = await opened(bench, wishes(one, server_name="a.test", ciphers="AES128-SHA"), where)
+            tls.abort()
+
+    play(body)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.binary(max_size=600), max_size=6), st.booleans())
+def test_whatever_a_server_says_first_is_a_refusal_and_no_crash(said: list[bytes], closes: bool) -> None:
+    async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for piece in said:
+            writer.write(piece)
+            await asyncio.sleep(0.3)
+        if closes:
+            writer.close()
+        else:
+            await reader.read()
+
+    async def body(bench: Bench) -> None:
+        async with server(nonsense) as where:
+            assert await refused(bench, wishes(authority()), where) in (
+                TlsFailure.REFUSED,
+                TlsFailure.CLOSED,
+                TlsFailure.TIMEOUT,
+            )
+
+    play(body)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=30))
+def test_a_negotiation_in_pieces_of_any_size_is_one(sizes: list[int]) -> None:
+    async def body(bench: Bench) -> None:
+        trusted, wanted = authority(), cycle(sizes)
+        tls = TlsSocket(bench.bearer, wishes(trusted))
+        arrived = tls._arrived
+
+        def in_pieces(data: bytes) -> None:
+            while data:
+                size = next(wanted)
+                arrived(data[:size])
+                data = data[size:]
+
+        tls._tcp.on_data = in_pieces
+        heard = bytearray()
+        tls.on_data = heard.extend
+        async with server(context=trusted.context) as where:
+            reach(bench, where)
+            await open_stream(tls, where)
+            tls.send(bytes(1000))
+            await asyncio.sleep(5)
+            assert heard == bytes(1000)
             tls.abort()
 
     play(body)

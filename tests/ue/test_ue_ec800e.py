@@ -31,6 +31,11 @@ LINES = (
     "AT+QIACT=1",
     "AT+QLWRD",
     "AT+QLWRESET",
+    'AT+QSSLOPEN=1,1,0,"192.0.2.7",443,1',
+    "AT+QSSLCLOSE=0",
+    'AT+QMTCFG="ssl",0,1,1',
+    'AT+QMTOPEN=0,"mqtt.ctwing.cn",8883',
+    "AT+QMTCLOSE=0",
 )
 PROBES = [
     "+CLCC",

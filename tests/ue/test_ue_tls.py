@@ -7,7 +7,6 @@ import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -253,91 +252,6 @@ def test_whatever_happens_in_the_middle_of_a_negotiation_leaves_a_module_that_wo
     on_ec800e(work, overrides=("timing.inactivity=1h",))
 
 
-def test_an_upload_that_loses_power_leaves_no_file() -> None:
-    async def work(bench: Bench) -> None:
-        bench.port.host_write(b'AT+QFUPL="ca.pem",1000,60\r')
-        await bench.port.host_read_until(b"CONNECT\r\n", 10)
-        bench.port.host_write(bytes(500))
-        await asyncio.sleep(1)
-        await bench.simulation.power("reset")
-        await bench.attached()
-        await bench.port.host_quiet(10)
-        assert (await bench.ask("AT+QFLST"))[-1] == "OK"
-        assert bench.simulation.ue.ip.files.find("*") == {}
-
-    on_ec800e(work)
-
-
-def test_a_slow_upload_is_given_up_only_after_silence_and_no_urc_falls_into_it() -> None:
-    async def work(bench: Bench) -> None:
-        bench.port.host_write(b'AT+QFUPL="slow",20,2\r')
-        await bench.port.host_read_until(b"CONNECT\r\n", 10)
-        for at in range(19):
-            await asyncio.sleep(1.9)
-            bench.port.host_write(b"x")
-            bench.simulation.ue.publish("ssl.closed", id=at % 3)
-        assert bench.port.host_read() == b""
-        bench.port.host_write(b"xAT\r")
-        heard = await bench.port.host_quiet(5)
-        assert heard.startswith(b"\r\n+QFUPL: 20,0\r\n\r\nOK\r\n")
-        assert heard.count(b'+QSSLURC: "closed"') == 19
-        assert heard.count(b"\r\nOK\r\n") == 2
-
-    on_ec800e(work)
-
-
-def test_files_outlive_the_run_and_are_bounded(tmp_path: Path) -> None:
-    async def fill(bench: Bench) -> None:
-        assert b"+QFUPL: 3,4100" not in await upload(bench, "keep", b"abc")
-        await upload(bench, "RAM:lost", b"abc")
-        for number in range(62):
-            await upload(bench, f"f{number}", b"x")
-        assert await bench.ask('AT+QFUPL="more",1') == ["+CME ERROR: 420"]
-        assert await bench.ask('AT+QFDEL="f*"') == ["OK"]
-        await upload(bench, "big", bytes(200000))
-        assert await bench.ask('AT+QFUPL="big2",100000') == ["+CME ERROR: 420"]
-        assert await bench.ask('AT+QFUPL="' + "n" * 85 + '",1') == ["+CME ERROR: 400"]
-
-    async def look(bench: Bench) -> list[str]:
-        return await bench.ask("AT+QFLST")
-
-    on_ec800e(fill, state_dir=tmp_path)
-    kept = ['+QFLST: "UFS:big",200000', '+QFLST: "UFS:keep",3', "OK"]
-    assert on_ec800e(look, state_dir=tmp_path) == kept
-
-
-@pytest.mark.parametrize("name", ["", "*", "a*", "a?", "[a]", "SD:x", "UFS:", "a/b", "..\\x"])
-def test_names_that_no_file_can_have_are_refused(name: str) -> None:
-    async def work(bench: Bench) -> None:
-        (answer,) = await bench.ask(f'AT+QFUPL="{name}",1')
-        assert answer in ("+CME ERROR: 400", "+CME ERROR: 406")
-
-    on_ec800e(work)
-
-
-def test_a_file_of_any_bytes_comes_back_as_it_went() -> None:
-    data = bytes(range(256)) * 11 + b"\x81"
-
-    async def work(bench: Bench) -> None:
-        sent = await upload(bench, "any", data)
-        bench.port.host_write(b'AT+QFDWL="any"\r')
-        heard = await bench.port.host_quiet(2)
-        assert heard.startswith(b"\r\nCONNECT\r\n" + data + b"\r\n+QFDWL: 2817,")
-        assert sent.split(b",")[1] == heard.split(b"+QFDWL: 2817,")[1]
-
-    on_ec800e(work)
-
-
-def test_the_reference_checksum() -> None:
-    """683 bytes, f6e: of the manual's example nothing but the spelling is known; the sum is by its rule."""
-
-    async def work(bench: Bench) -> None:
-        assert b"+QFUPL: 2,f6e\r\n" in await upload(bench, "even", b"\x0f\x6e")
-        assert b"+QFUPL: 3,ff6e\r\n" in await upload(bench, "odd", b"\x0f\x6e\xf0")
-
-    on_ec800e(work)
-
-
 def test_mqtt_whose_records_cannot_be_deciphered_ends_with_status_10() -> None:
     async def main(bench: Bench) -> None:
         authority = bench.simulation.world.authority
@@ -432,3 +346,24 @@ def test_modules_without_tls_answer_as_to_any_unknown_command(profile: str, line
     said, unknown = on_bench(work, profile=profile)
     assert said[-1] == unknown[-1]
     assert said[-1] != "OK"
+
+
+@pytest.mark.parametrize(
+    ("mode", "timeout", "longest"), [(0, "", 10.1), (0, ",3", 3.1), (1, ",500", 0.6), (0, ",0", 0.1)]
+)
+def test_closing_waits_for_the_peer_as_long_as_the_host_says(mode: int, timeout: str, longest: float) -> None:
+    async def work(bench: Bench) -> None:
+        loop = asyncio.get_running_loop()
+        assert await bench.ask(f'AT+QSSLCFG="closetimemode",1,{mode}') == ["OK"]
+        await opened(bench, access=1)
+        started = loop.time()
+        assert await bench.ask(f"AT+QSSLCLOSE=0{timeout}") == ["OK"]
+        assert loop.time() - started < min(longest, 0.5)
+        await opened(bench, access=1)
+        bench.simulation.network.patch(loss=1.0)
+        started = loop.time()
+        assert await bench.ask(f"AT+QSSLCLOSE=0{timeout}") == ["OK"]
+        assert longest - 0.2 < loop.time() - started < longest
+        assert await bench.ask("AT+QSSLSTATE") == ["OK"]
+
+    on_ec800e(work)
