@@ -14,13 +14,13 @@ ESC = 0x1B
 class DataMode:
     """How a command takes data after its line.
 
-    prompt: what asks for data, None for the dialect's. length: name of the parameter that says how many bytes
-    come (None, or a parameter without value: the data ends with `terminator`), each of them as `width`
-    characters (2: hex digits). cancel: byte that ends it without data, None for no such byte; neither byte
-    means anything while data is counted. timeout: name of the timing after which the module gives up, None
-    for never; seconds: the host's own figure in its place (0: never). max_bytes: uncounted data is sent by
-    itself when it is that long. echo: whether data is echoed (under ATE1). cancelled, timed_out: the
-    situation refused then, "" for a plain OK.
+    prompt: what asks for data, None for the dialect's. length: name of the parameter that says how many
+    bytes come (None, or a parameter without value: the data ends with `terminator`), each of them as `width`
+    characters (2: hex digits). cancel: byte that ends
+    it without data, None for no such byte; neither byte means anything while data is counted. timeout: name
+    of the timing after which the module gives up, or the seconds that the host has chosen, None for never.
+    max_bytes: uncounted data is sent by itself when it is that long. echo: whether data is echoed (under
+    ATE1). cancelled, timed_out: the situation refused then, "" for a plain OK.
     """
 
     prompt: str | None = None
@@ -28,8 +28,7 @@ class DataMode:
     width: int = 1
     terminator: int = CTRL_Z
     cancel: int | None = ESC
-    timeout: str | None = None
-    seconds: float | None = None
+    timeout: str | float | None = None
     max_bytes: int = 1024
     echo: bool = False
     cancelled: str = ""

@@ -8,7 +8,6 @@ from modemsim.net import Address
 from modemsim.net.resolver import Resolver
 from modemsim.ue.heartbeats import Heartbeats
 from modemsim.ue.mqtt_clients import MqttClients
-from modemsim.ue.socket_arrivals import Arrivals
 from modemsim.ue.socket_filter import SocketFilter
 from modemsim.ue.socket_options import SocketOptions
 from modemsim.ue.sockets import Sockets
@@ -41,8 +40,6 @@ class IpServices:
         self.sockets.on_connected = self.heartbeats.start
         self.time_server: Address = ("", 0)
         """The time server that was asked last."""
-        self.arrivals = Arrivals(self.sockets, ue.publish)
-        self.sockets.on_incoming = self.arrivals.came
         ue.pdp.activations = options.activations
         self.mqtt = MqttClients(ue.profile.mqtt, ue.bearer, self.resolver, ue.publish, ue.spawn, backlog)
 

@@ -18,15 +18,7 @@ from modemsim.timing import Timing
 from modemsim.trace import Trace
 from modemsim.ue.line_faults import LineFaults
 from modemsim.ue.online import Session, pass_through
-from modemsim.ue.terminal_parts import (
-    COMMAND_DELAY,
-    Parts,
-    Uart,
-    check_delays,
-    input_time,
-    settle,
-    sleep_until,
-)
+from modemsim.ue.terminal_parts import COMMAND_DELAY, Parts, Uart, check_delays, settle, sleep_until
 
 _LF = b"\n"
 _ROUNDING = 1e-6
@@ -327,8 +319,8 @@ class _PoweredPort:
         await self.send(b"\r\n" + to_bytes(prompt))
         self._data_mode = True
         echoing = mode.echo and setting(self._parts.settings, "E")
-        patience = input_time(mode, self._parts.timing)
-        deadline = None if patience is None else self._loop.time() + patience
+        wait = self._parts.timing.draw(mode.timeout) if isinstance(mode.timeout, str) else mode.timeout
+        deadline = None if wait is None else self._loop.time() + wait
         try:
             while True:
                 taken = collector.feed(self._pending)
