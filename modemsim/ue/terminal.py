@@ -17,7 +17,7 @@ from modemsim.at.urc import LineState, NotBefore, UrcQueue, frame
 from modemsim.timing import Timing
 from modemsim.trace import Trace
 from modemsim.ue.line_faults import LineFaults
-from modemsim.ue.online import Session, pass_through
+from modemsim.ue.online import Backlog, Session, pass_through
 from modemsim.ue.terminal_parts import COMMAND_DELAY, Parts, Uart, check_delays, settle, sleep_until
 
 _LF = b"\n"
@@ -129,6 +129,7 @@ class _PoweredPort:
         self._dialect = parts.dialect
         self._loop = asyncio.get_running_loop()
         self._pending = bytearray()
+        self._backlog = Backlog()
         self._framer = Framer(parts.dialect, parts.settings)
         self._urcs = UrcQueue(parts.dialect)
         self._interpreter = Interpreter(
@@ -165,6 +166,8 @@ class _PoweredPort:
             return
         if self._running and not self._data_mode:
             data = self._while_busy(data)
+        elif self._data_mode:
+            data = self._fitting(data, self._backlog.limit(self._pending, self._loop.time()))
         elif self._input_came is not None and not self._running:
             self._typing_since = self._loop.time()
         self._pending += data
@@ -175,10 +178,7 @@ class _PoweredPort:
         """What remains for later of the bytes that came while a command was running."""
         busy = self._dialect.busy
         if busy == "queue":
-            kept = data[: max(0, self._parts.receive_buffer - len(self._pending))]
-            if len(kept) < len(data):
-                self.note("overrun", lost=len(data) - len(kept))
-            return kept
+            return self._fitting(data, self._parts.receive_buffer)
         if busy == "drop":
             if data.strip(_LF):
                 self.note("dropped", lost=len(data))
@@ -188,6 +188,13 @@ class _PoweredPort:
             self._aborting = True
             self._task.cancel()
         return b""
+
+    def _fitting(self, data: bytes, most: int) -> bytes:
+        """As much of it as may wait; the rest is lost."""
+        kept = data[: max(0, most - len(self._pending))]
+        if len(kept) < len(data):
+            self._lost(len(data) - len(kept))
+        return kept
 
     def _overtaken(self) -> None:
         """Input that came in one piece with a line turns out to have come while its command was running."""
@@ -244,7 +251,7 @@ class _PoweredPort:
         self._data_mode = True
         try:
             escaped = await pass_through(
-                session, self._pending, self._wait_input, self._online_out, self._wake
+                session, self._pending, self._wait_input, self._online_out, self._wake, self._lost
             )
         finally:
             self._data_mode = False
@@ -254,6 +261,9 @@ class _PoweredPort:
         """Bytes of the connection; returns the seconds the line needs for all it still owes."""
         self._out(data)
         return self._idle_since - self._loop.time()
+
+    def _lost(self, count: int) -> None:
+        self.note("overrun", lost=count)
 
     def _wake(self) -> None:
         if self._input_came is not None:
