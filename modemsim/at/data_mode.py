@@ -18,11 +18,11 @@ class DataMode:
     that says how many bytes come (None, or a parameter without value: the data ends with `terminator`), each
     of them as `width` characters (2: hex digits). cancel: byte that ends it without data, None for no such
     byte; neither byte means anything while data is counted. timeout: name of the timing after which the
-    module gives up, None for never; seconds: the host's own figure in its place (0: never). max_bytes:
-    uncounted data is sent by itself when it is that long, or with drop_excess what comes beyond is lost.
-    after: seconds until what has come is sent by itself, None for never. echo: whether data is echoed (under
-    ATE1). cancelled, timed_out: the situation refused then, "" for a plain OK. patience: seconds of silence
-    after which the module gives up. acknowledge: the module sends `A` after so many bytes each.
+    module gives up, or the seconds that the host has chosen, None for never. max_bytes: uncounted data is
+    sent by itself when it is that long, or with drop_excess what comes beyond is lost. after: seconds until
+    what has come is sent by itself, None for never. echo: whether data is echoed (under ATE1). cancelled,
+    timed_out: the situation refused then, "" for a plain OK. patience: seconds of silence after which the
+    module gives up. acknowledge: the module sends `A` after so many bytes each.
     """
 
     prompt: str | None = None
@@ -30,8 +30,7 @@ class DataMode:
     width: int = 1
     terminator: int = CTRL_Z
     cancel: int | None = ESC
-    timeout: str | None = None
-    seconds: float | None = None
+    timeout: str | float | None = None
     max_bytes: int = 1024
     drop_excess: bool = False
     after: float | None = None

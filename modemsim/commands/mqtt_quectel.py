@@ -247,7 +247,7 @@ def _prompting(ue: Ue, id: int, mode: DataMode) -> DataMode:
         changes["width"] = 2
     if has(ue, "edit/timeout"):
         limited, seconds = config(ue, "edit/timeout", id)
-        changes["seconds"] = float(seconds if limited else 0)
+        changes["timeout"] = float(seconds) if limited else None
     return dataclasses.replace(mode, **changes)
 
 

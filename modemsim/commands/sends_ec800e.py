@@ -65,7 +65,7 @@ class Qisend(SocketCommand):
             return None
         assert self.data_mode is not None
         mode = prompting(ue, self.data_mode, most)
-        return dataclasses.replace(mode, seconds=ue.settings.get(INPUT_TIME))
+        return dataclasses.replace(mode, timeout=ue.settings.get(INPUT_TIME) or None)
 
     def cancelled(self, ue: Ue) -> None:
         """ESC behind the prompt is answered OK, and remembered."""

@@ -120,7 +120,7 @@ class Qiaccept(SocketCommand):
         listener = find(ue, id)
         if listener.kind is not Kind.LISTENER:
             raise Refusal("not_allowed")
-        if not ue.ip.arrivals.answer(listener, bool(accepted)):
+        if not listener.waiting.answer(bool(accepted), lambda tcp: ue.sockets.take_in(listener, tcp)):
             raise Refusal("accept")
 
 

@@ -15,7 +15,6 @@ from modemsim.ue.cip import CipTask
 from modemsim.ue.files import Files
 from modemsim.ue.heartbeats import Heartbeats
 from modemsim.ue.mqtt_clients import MqttClients
-from modemsim.ue.socket_arrivals import Arrivals
 from modemsim.ue.socket_filter import SocketFilter
 from modemsim.ue.socket_options import SocketOptions
 from modemsim.ue.sockets import Sockets
@@ -59,8 +58,6 @@ class IpServices:
         self.sockets.on_connected = self.heartbeats.start
         self.time_server: Address = ("", 0)
         """The time server that was asked last."""
-        self.arrivals = Arrivals(self.sockets, ue.publish)
-        self.sockets.on_incoming = self.arrivals.came
         ue.pdp.activations = options.activations
         self.time_query: asyncio.Task[None] | None = None
         """A question to a time server that is still open."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
 from functools import partial
 from typing import Any
 
@@ -24,42 +23,17 @@ from modemsim.profile import SocketsTable
 from modemsim.timing import Timing
 from modemsim.ue.socket_buffer import SocketBuffer
 from modemsim.ue.socket_failures import BROADER, situation_of
+from modemsim.ue.socket_kinds import Access as Access
+from modemsim.ue.socket_kinds import Kind as Kind
+from modemsim.ue.socket_kinds import State as State
 from modemsim.ue.socket_lines import received
-from modemsim.ue.socket_options import SocketOptions
+from modemsim.ue.socket_options import NO_OPTIONS, SocketOptions
 from modemsim.ue.socket_waiting import Waiting
 
 CONNECT_LIMIT = "socket_connect"
 """Name of the timing after which an attempt to connect is given up."""
 PUSH_BACKLOG = 2
 """Unsent lines at which pushing waits for the serial line; the peer's window fills meanwhile."""
-
-
-class Kind(StrEnum):
-    """What a socket is, in the words of AT+QIOPEN and AT+QISTATE."""
-
-    TCP = "TCP"
-    UDP = "UDP"
-    LISTENER = "TCP LISTENER"
-    SERVICE = "UDP SERVICE"
-    INCOMING = "TCP INCOMING"
-
-
-class State(IntEnum):
-    """How far a socket is; the numbers are those of AT+QISTATE."""
-
-    INITIAL = 0
-    OPENING = 1
-    CONNECTED = 2
-    LISTENING = 3
-    CLOSING = 4
-
-
-class Access(IntEnum):
-    """How received data reaches the host."""
-
-    BUFFER = 0
-    PUSH = 1
-    TRANSPARENT = 2
 
 
 _STREAMS = (Kind.TCP, Kind.INCOMING)
@@ -141,8 +115,7 @@ class Sockets:
 
     `backlog` tells how many lines the serial line still owes the host, `shows` whether a setting is on,
     `options` what else the host has set. `usable` tells whether a context carries data, `takes` whether
-    received data of a socket goes no further; `on_connected` is called with each socket that can send,
-    `on_incoming` with a listener and what came to it.
+    received data of a socket goes no further; `on_connected` is called with each socket that can send.
     """
 
     def __init__(
@@ -155,7 +128,7 @@ class Sockets:
         spawn: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]],
         backlog: Callable[[], int],
         shows: Callable[[str | None], bool],
-        options: SocketOptions,
+        options: SocketOptions = NO_OPTIONS,
     ) -> None:
         self._table = table
         self._bearer = bearer
@@ -169,7 +142,6 @@ class Sockets:
         self.usable: Callable[[int], bool] = lambda context: bearer.ip is not None
         self.takes: Callable[[int, bytes], bool] = lambda id, data: False
         self.on_connected: Callable[[Socket], None] = lambda socket: None
-        self.on_incoming: Callable[[Socket, TcpSocket], None] = lambda listener, tcp: tcp.abort()
         self._sockets: dict[int, Socket] = {}
         self.jobs: set[str] = set()
         """What runs in the background and can run only once (a ping, a look-up)."""
@@ -255,14 +227,14 @@ class Sockets:
         if any(_same_port(socket, other) for other in self):
             raise OSError(f"the port {socket.local_port} is taken")
         if socket.kind is Kind.LISTENER:
-            came = partial(self.on_incoming, socket)
-            socket.listener = TcpListener(self._bearer, socket.local_port, came)
+            arrived = partial(self._incoming, socket)
+            socket.listener = TcpListener(self._bearer, socket.local_port, arrived)
             socket.state = State.LISTENING
             return
         if socket.kind is not Kind.SERVICE:
             socket.host = (await self._resolver.resolve(socket.host))[0]
         if socket.kind is Kind.TCP:
-            socket.tcp = self.adopt(socket, make_stream(self._bearer, socket.security))
+            socket.tcp = self._adopt(socket, make_stream(self._bearer, socket.security))
             limit = socket.patience or self._timing.draw(CONNECT_LIMIT)
             await open_stream(socket.tcp, socket.remote, socket.local_port, limit)
             socket.tcp.keep_alive(self.options.keep_alive())
@@ -275,13 +247,40 @@ class Sockets:
         socket.udp.receiver = partial(self._datagram, socket)
         socket.state = State.CONNECTED
 
-    def adopt(self, socket: Socket, tcp: Stream) -> Stream:
+    def _adopt(self, socket: Socket, tcp: Stream) -> Stream:
         """Let a connection's data and its end come to a socket."""
         tcp.on_data = lambda data: self._arrived(socket, data, socket.remote)
         tcp.on_end = partial(self._ended, socket)
         tcp.room = lambda: socket.buffer.room
         tcp.retransmission = self.options.retransmission()
         return tcp
+
+    def _incoming(self, listener: Socket, tcp: TcpSocket) -> None:
+        if self.options.accepts:
+            self.take_in(listener, tcp)
+        elif listener.waiting.put(tcp):
+            self._publish("socket.asking", server=listener.id)
+        else:
+            self._publish("socket.incoming_full", server=listener.id)
+
+    def take_in(self, listener: Socket, tcp: TcpSocket) -> bool:
+        """Give a connection that came to a listener a number; False when all are taken."""
+        id = self.free()
+        if id is None:
+            tcp.abort()
+            self._publish("socket.incoming_full", server=listener.id)
+            return False
+        host, port = tcp.peer
+        inherited = {"access": listener.access, "context": listener.context, "server": listener.id}
+        place = {"host": host, "port": port, "local_port": listener.local_port}
+        socket = self.create(id, Kind.INCOMING, **inherited, **place)
+        socket.tcp = self._adopt(socket, tcp)
+        tcp.keep_alive(self.options.keep_alive())
+        tcp.read_on()
+        socket.state = State.CONNECTED
+        self._publish("socket.incoming", id=id, server=listener.id, host=host, port=port)
+        self.on_connected(socket)
+        return True
 
     # ------------------------------------------------------------ data
 

@@ -18,7 +18,7 @@ from modemsim.timing import Timing
 from modemsim.trace import Trace
 from modemsim.ue.line_errors import LineErrors
 from modemsim.ue.line_faults import LineFaults
-from modemsim.ue.online import Session, pass_through
+from modemsim.ue.online import Backlog, Session, pass_through
 from modemsim.ue.terminal_parts import (
     COMMAND_DELAY,
     Parts,
@@ -29,8 +29,6 @@ from modemsim.ue.terminal_parts import (
     sleep_until,
 )
 
-ONLINE_LIMIT = 65536
-"""Bytes of the host that can wait in transparent mode while the connection takes none."""
 _LF = b"\n"
 _ROUNDING = 1e-6
 """Seconds by which the serial line's own timer for the last byte may be later than the sum of its bytes."""
@@ -150,6 +148,7 @@ class _PoweredPort:
         self._dialect = parts.dialect
         self._loop = asyncio.get_running_loop()
         self._pending = bytearray()
+        self._backlog = Backlog()
         self._framer = Framer(parts.dialect, parts.settings)
         self._errors = LineErrors()
         self._urcs = UrcQueue(parts.dialect)
@@ -192,8 +191,8 @@ class _PoweredPort:
             return
         if self._running and not self._data_mode:
             data = self._while_busy(data)
-        elif self._data_mode and not self._running:
-            data = self._kept(data, ONLINE_LIMIT)
+        elif self._data_mode:
+            data = self._fitting(data, self._backlog.limit(self._pending, self._loop.time()))
         elif self._input_came is not None and not self._running:
             self._typing_since = self._loop.time()
         self._pending += data
@@ -211,7 +210,7 @@ class _PoweredPort:
         """What remains for later of the bytes that came while a command was running."""
         busy = self._dialect.busy
         if busy == "queue":
-            return self._kept(data, self._parts.receive_buffer)
+            return self._fitting(data, self._parts.receive_buffer)
         if busy == "drop":
             if data.strip(_LF):
                 self.note("dropped", lost=len(data))
@@ -222,11 +221,11 @@ class _PoweredPort:
             self._task.cancel()
         return b""
 
-    def _kept(self, data: bytes, limit: int) -> bytes:
-        """What of it can wait behind the input that waits already."""
-        kept = data[: max(0, limit - len(self._pending))]
+    def _fitting(self, data: bytes, most: int) -> bytes:
+        """As much of it as may wait; the rest is lost."""
+        kept = data[: max(0, most - len(self._pending))]
         if len(kept) < len(data):
-            self.note("overrun", lost=len(data) - len(kept))
+            self._lost(len(data) - len(kept))
         return kept
 
     def _overtaken(self) -> None:
@@ -293,7 +292,7 @@ class _PoweredPort:
         self._data_mode = True
         try:
             escaped = await pass_through(
-                session, self._pending, self._wait_input, self._online_out, self._wake
+                session, self._pending, self._wait_input, self._online_out, self._wake, self._lost
             )
         finally:
             self._data_mode = False
@@ -304,6 +303,9 @@ class _PoweredPort:
         """Bytes of the connection; returns the seconds the line needs for all it still owes."""
         self._out(data)
         return self._idle_since - self._loop.time()
+
+    def _lost(self, count: int) -> None:
+        self.note("overrun", lost=count)
 
     def _wake(self) -> None:
         if self._input_came is not None:

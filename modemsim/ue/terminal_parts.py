@@ -65,17 +65,15 @@ def settle(future: asyncio.Future[bool]) -> None:
 
 def input_time(mode: DataMode, timing: Timing) -> float | None:
     """Seconds the host has for the data behind a prompt; None: as long as it likes."""
-    if mode.after is not None:
-        return mode.after
-    if mode.seconds is not None:
-        return mode.seconds or None
-    return None if mode.timeout is None else timing.draw(mode.timeout)
+    wait = mode.timeout if mode.after is None else mode.after
+    return timing.draw(wait) if isinstance(wait, str) else wait
 
 
 def check_delays(catalogue: Catalogue, timing: Timing) -> None:
     """Raise ValueError for a delay that a command names and `timing` does not have."""
     names = {COMMAND_DELAY} | {command.delay for command in catalogue}
-    names |= {c.data_mode.timeout for c in catalogue if c.data_mode and c.data_mode.timeout}
+    waits = (command.data_mode.timeout for command in catalogue if command.data_mode)
+    names |= {wait for wait in waits if isinstance(wait, str)}
     missing = sorted(name for name in names if name not in timing)
     if missing:
         raise ValueError(f"no timing is called {', '.join(missing)}")

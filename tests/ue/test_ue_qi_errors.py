@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from test_ue_qicfg import farewell, listening, on_module, open_tcp, told
+from sockets_bench import farewell, listening, on_module, open_tcp, told
 from test_ue_sockets import Peer, echo
 from ue_bench import Bench
 

@@ -9,7 +9,7 @@ import socket
 import struct
 
 import pytest
-from test_ue_qicfg import listening, on_module, open_tcp, told, udp_peer
+from sockets_bench import listening, on_module, open_tcp, told, udp_peer
 from test_ue_sockets import Peer, bench_with, echo, opened, read, send
 from ue_bench import FAST, Bench, on_bench
 
