@@ -67,8 +67,9 @@ class Qmtpubex(Publishing):
     """Publish a message of a given length behind the prompt."""
 
     name, source, provenance = "+QMTPUBEX", GUIDE, "log"
+    errors = (*Publishing.errors, "over_64k")
     data_mode = DataMode(length="length", max_bytes=1460, timeout="data_input")
-    length = Int(1, 20480, doc='bytes of the message; AT+QMTCFG="pub/maxlen" says how many at most')
+    length = Int(1, 65535, high="over_64k", doc='bytes of the message; "pub/maxlen" says how many at most')
 
     def data_input(self, ue: Ue, values: Mapping[str, Any]) -> DataMode | None:
         """A message longer than the host has allowed is refused before the prompt."""
