@@ -92,7 +92,10 @@ def _command(command: CommandDoc, errors: ErrorTable) -> list[str]:
             )
             lines.append(f"| `<{param.name}>` | `{param.range or 'any'}` | {default} | {param.doc} |")
         lines.append("")
-    if "test" in command.forms:
+    if command.items:
+        lines += ["| item, as `=?` answers it | meaning |", "|---|---|"]
+        lines += [f"| `{line}` | {doc} |" for line, doc in command.items] + [""]
+    elif "test" in command.forms:
         shown = command.test.replace("\n", "` `") or "OK"
         lines += [f"`AT{command.name}=?` answers `{shown}`.", ""]
     needs = [need.rstrip(".") for need in command.needs]

@@ -105,6 +105,8 @@ class CommandDoc:
     delay: str
     max_response: float
     data_mode: bool
+    items: tuple[tuple[str, str], ...] = ()
+    """Of a command that sets one of many items: each item's line of `=?`, and what it does."""
 
 
 class Command:
