@@ -53,21 +53,25 @@ SIMCOM = (
 )
 
 
-def lines(profile: str, chance: random.Random) -> Iterator[bytes]:
-    """Command lines without end, most of them sensible."""
+SENSIBLE = {Link.CLOSED: f"AT+QMTOPEN=0,{SERVER}", Link.OPEN: 'AT+QMTCONN=0,"dev0","u","p"'}
+
+
+def lines(bench: Bench, profile: str, chance: random.Random) -> Iterator[bytes]:
+    """Command lines without end; every other one leads client 0 of a Quectel module on to a connection."""
     table = SIMCOM if profile == "sim7020" else QUECTEL
     while True:
-        yield (
-            chance.choice(table)
-            .format(
-                i=chance.choice((0, 0, 0, 1, 6)),
-                n=chance.choice((0, 1, 2, 3, 65535)),
-                q=chance.choice((0, 1, 2, 3)),
-                t=chance.choice(("t", "a/b", "x/#")),
-                b=chance.choice((0, 1)),
-            )
-            .encode()
+        sensible = SENSIBLE.get(bench.simulation.ue.mqtt.client(0).link)
+        if table is QUECTEL and sensible is not None and chance.random() < 0.5:
+            yield sensible.encode()
+            continue
+        line = chance.choice(table).format(
+            i=chance.choice((0, 0, 0, 1, 6)),
+            n=chance.choice((0, 1, 2, 3, 65535)),
+            q=chance.choice((0, 1, 2, 3)),
+            t=chance.choice(("t", "a/b", "x/#")),
+            b=chance.choice((0, 1)),
         )
+        yield line.encode()
 
 
 async def trouble(bench: Bench, chance: random.Random) -> None:
@@ -97,7 +101,7 @@ async def trouble(bench: Bench, chance: random.Random) -> None:
 def test_the_module_answers_and_leaves_nothing_behind(profile: str, seed: int) -> None:
     async def main(bench: Bench) -> None:
         chance = random.Random(f"{profile}/{seed}")
-        host = lines(profile, chance)
+        host = lines(bench, profile, chance)
         await bench.attached()
         for _ in range(STEPS):
             if chance.random() < 0.15:
