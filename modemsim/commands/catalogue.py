@@ -44,6 +44,7 @@ FAMILIES = (
     "mqtt_config_quectel",
     "mqtt_quectel",
     "mqtt_ec800e",
+    "mqtt_neul",
     "fota_quectel",
     "sockets_neul",
     "sockets_neul_send",

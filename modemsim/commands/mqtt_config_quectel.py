@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from modemsim import mqtt
-from modemsim.at.command import Command
+from modemsim.at.command import Command, CommandDoc
 from modemsim.at.params import Choice, Int, Param, Raw, Text, Token
 from modemsim.at.result import Refusal
 from modemsim.ue.module import Ue
@@ -22,7 +23,7 @@ LEVELS_FROM_0 = "mqtt_versions_from_0"
 
 @dataclass(frozen=True)
 class Item:
-    """One item of AT+QMTCFG.
+    """One item of AT+QMTCFG: its values, and what it does.
 
     `least`: how many values must be given to set it. `live`: whether it may change while the client is open.
     `per_client`: False for an item of the whole module. `alias`: item and index of the value that this is
@@ -30,6 +31,7 @@ class Item:
     """
 
     values: tuple[Param, ...]
+    doc: str
     least: int = 1
     live: bool = False
     per_client: bool = True
@@ -59,9 +61,10 @@ class Item:
             return None
         return ",".join(param.render(value) for param, value in zip(self.values, values, strict=False))
 
-    def supported(self) -> str:
-        """The ranges of the values in the `=?` reply."""
-        return ",".join(param.supported() for param in self.values)
+    def tested(self, clients: str = "<client>", ranges: str | None = None) -> str:
+        """What `=?` answers behind the name: range of the clients, ranges of the values."""
+        values = ",".join(param.supported() for param in self.values) if ranges is None else ranges
+        return f"{clients},{values}" if self.per_client else values
 
 
 def key(items: Mapping[str, Item], name: str) -> str:
@@ -129,23 +132,30 @@ class Qmtcfg(Command):
                 Text(256, min_length=1, supported="<will_topic>"),
                 Text(256, min_length=1, supported="<will_msg>"),
             ),
+            "whether the server tells that the client went without a word: QoS, retained, topic, message",
             least=5, off=True,
         ),
-        "timeout": Item((Int(1, 60), Int(0, 10), Choice(0, 1)), live=True),
-        "session": Item((Choice(0, 1),)),
-        "keepalive": Item((Int(0, 3600),)),
+        "timeout": Item(
+            (Int(1, 60), Int(0, 10), Choice(0, 1)),
+            "seconds until a packet is repeated, how often, whether the host is told", live=True,
+        ),
+        "session": Item((Choice(0, 1),), "1: the server starts afresh, 0: it keeps the session"),
+        "keepalive": Item((Int(0, 3600),), "seconds of silence after which the server is pinged; 0: never"),
         "aliauth": Item(
             (
                 Text(64, supported="<product_key>"),
                 Text(64, supported="<device_name>"),
                 Text(64, supported="<device_secret>"),
             ),
-            least=3,
+            "device of Alibaba Cloud, whose login AT+QMTCONN computes", least=3,
         ),
-        "version": Item((Choice(3, 4),)),
-        "showrecvlen": Item((Choice(0, 1),), live=True),
-        "echomode": Item((Choice(0, 1),), live=True),
-        "dataformat": Item((Choice(0, 1), Choice(0, 1)), least=2, live=True),
+        "version": Item((Choice(3, 4),), "3: MQTT 3.1, 4: MQTT 3.1.1"),
+        "showrecvlen": Item((Choice(0, 1),), "1: messages are shown with their length", live=True),
+        "echomode": Item((Choice(0, 1),), "1: the data behind the prompt is echoed", live=True),
+        "dataformat": Item(
+            (Choice(0, 1), Choice(0, 1)),
+            "sent and received messages: 0 text, 1 hex digits", least=2, live=True,
+        ),
     }  # fmt: skip
     """Name -> what it takes; a module has those whose settings its profile lists."""
 
@@ -153,10 +163,8 @@ class Qmtcfg(Command):
         return [self._tested(ue, name) for name in self._items(ue)]
 
     def _tested(self, ue: Ue, name: str) -> str:
-        item = self.ITEMS[name]
-        clients = f"(0-{ue.mqtt.last})," if item.per_client else ""
-        ranges = "(0,1)" if name == "version" and ue.quirk(LEVELS_FROM_0) else item.supported()
-        return f'+QMTCFG: "{name}",{clients}{ranges}'
+        ranges = "(0,1)" if name == "version" and ue.quirk(LEVELS_FROM_0) else None
+        return f'+QMTCFG: "{name}",{self.ITEMS[name].tested(f"(0-{ue.mqtt.last})", ranges)}'
 
     def write(self, ue: Ue, item: str, id: int | None, **given: str | None) -> Any:
         name = next((name for name in self._items(ue) if name.lower() == item.lower()), None)
@@ -195,6 +203,11 @@ class Qmtcfg(Command):
         for client in clients:
             if item.live and ue.mqtt.busy(client):
                 bring_into_force(ue, client)
+
+    def describe(self) -> CommandDoc:
+        """The manual page, with every item."""
+        items = tuple((f'+QMTCFG: "{name}",{item.tested()}', item.doc) for name, item in self.ITEMS.items())
+        return dataclasses.replace(super().describe(), items=items)
 
     def checked(self, name: str, values: Sequence[Any]) -> None:
         """Refuse values that do not fit together."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,11 +15,13 @@ from modemsim.commands.mqtt_quectel import GUIDE, STACK, MqttCommand, Publishing
 from modemsim.mqtt import credentials
 from modemsim.ue.module import Ue
 
+COMMON = mqtt_config_quectel.Qmtcfg.ITEMS
 SIBLINGS = "log of an EC600S; EG800K MQTT test plan"
 
 
-def _quoted(name: str, most: int) -> Text:
-    return Text(most, supported=f'"{name}"')
+def _quoted(name: str, most: int, least: int = 0) -> Text:
+    """A text that `=?` shows as its name in quotes."""
+    return Text(most, min_length=least, supported=f'"{name}"')
 
 
 class Qmtcfg(mqtt_config_quectel.Qmtcfg):
@@ -28,33 +31,47 @@ class Qmtcfg(mqtt_config_quectel.Qmtcfg):
     id = Int(0, 60, default=None, doc="number of the client, 0 to 5; of close/time the value itself")
 
     ITEMS: Mapping[str, Item] = {
-        "version": Item((Choice(3, 4),)),
-        "pdpcid": Item((Int(1, 15),)),
-        "ssl": Item((Choice(0, 1), Int(0, 5))),
-        "keepalive": Item((Int(0, 3600),)),
-        "session": Item((Choice(0, 1),)),
-        "timeout": Item((Int(1, 60), Int(1, 10), Choice(0, 1)), live=True),
-        "will": Item(
-            (
-                Choice(0, 1), Int(0, 2), Choice(0, 1),
-                Text(256, min_length=1, supported='"willtopic"'),
-                Text(256, min_length=1, supported='"willmessage"'),
+        "version": COMMON["version"],
+        "pdpcid": Item((Int(1, 15),), "context that carries the connection; it is activated where it is not"),
+        "ssl": Item((Choice(0, 1), Int(0, 5)), "0 plain TCP, 1 TLS; then the context of AT+QSSLCFG"),
+        "keepalive": COMMON["keepalive"],
+        "session": COMMON["session"],
+        "timeout": dataclasses.replace(COMMON["timeout"], values=(Int(1, 60), Int(1, 10), Choice(0, 1))),
+        "will": dataclasses.replace(
+            COMMON["will"],
+            values=(
+                *COMMON["will"].values[:3],
+                _quoted("willtopic", 256, 1), _quoted("willmessage", 256, 1),
             ),
-            least=5, off=True,
         ),
-        "recv/mode": Item((Choice(0, 1), Choice(0, 1)), live=True),
-        "send/mode": Item((Choice(0, 1),), live=True, alias=("dataformat", 0)),
-        "onenet": Item((_quoted("product id", 64), _quoted("access key", 128)), least=2),
-        "aliauth": Item(
-            (_quoted("product key", 64), _quoted("device name", 64), _quoted("device secret", 64)), least=3
+        "recv/mode": Item(
+            (Choice(0, 1), Choice(0, 1)),
+            "messages 0 in lines of their own, 1 kept until they are read; whether their length is shown",
+            live=True,
         ),
-        "qmtping": Item((Int(5, 60),), live=True),
-        "dataformat": Item((Choice(0, 1), Choice(0, 1)), least=2, live=True),
-        "view/mode": Item((Choice(0, 1),), live=True),
-        "edit/timeout": Item((Choice(0, 1), Int(1, 120)), live=True),
-        "recv/urcmax": Item((Int(1, 10240),), live=True),
-        "pub/maxlen": Item((Int(1, 20480),), live=True),
-        "close/time": Item((Int(5, 60),), live=True, per_client=False),
+        "send/mode": Item(
+            (Choice(0, 1),), "sent messages: 0 text, 1 hex digits", live=True, alias=("dataformat", 0)
+        ),
+        "onenet": Item(
+            (_quoted("product id", 64), _quoted("access key", 128)),
+            "product of OneNET, for whose devices AT+QMTCONN computes the token", least=2,
+        ),
+        "aliauth": dataclasses.replace(
+            COMMON["aliauth"],
+            values=(_quoted("product key", 64), _quoted("device name", 64), _quoted("device secret", 64)),
+        ),
+        "qmtping": Item((Int(5, 60),), "seconds until a ping without answer is repeated", live=True),
+        "dataformat": COMMON["dataformat"],
+        "view/mode": Item((Choice(0, 1),), "1: the data behind the prompt is echoed", live=True),
+        "edit/timeout": Item(
+            (Choice(0, 1), Int(1, 120)), "whether the prompt gives up, after how many seconds", live=True
+        ),
+        "recv/urcmax": Item((Int(1, 10240),), "bytes; a longer message waits to be read", live=True),
+        "pub/maxlen": Item((Int(1, 20480),), "bytes of the longest message of AT+QMTPUBEX", live=True),
+        "close/time": Item(
+            (Int(5, 60),), "most seconds that closing takes when the server is silent to pings", live=True,
+            per_client=False,
+        ),
     }  # fmt: skip
 
     def checked(self, name: str, values: Sequence[Any]) -> None:
@@ -67,8 +84,9 @@ class Qmtpubex(Publishing):
     """Publish a message of a given length behind the prompt."""
 
     name, source, provenance = "+QMTPUBEX", GUIDE, "log"
+    errors = (*Publishing.errors, "over_64k")
     data_mode = DataMode(length="length", max_bytes=1460, timeout="data_input")
-    length = Int(1, 20480, doc='bytes of the message; AT+QMTCFG="pub/maxlen" says how many at most')
+    length = Int(1, 65535, high="over_64k", doc='bytes of the message; "pub/maxlen" says how many at most')
 
     def data_input(self, ue: Ue, values: Mapping[str, Any]) -> DataMode | None:
         """A message longer than the host has allowed is refused before the prompt."""

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from modemsim.at.params import Token
 from modemsim.at.result import Refusal
 from modemsim.commands import mqtt_config_quectel, mqtt_ec800e
-from modemsim.commands.mqtt_config_quectel import Item
 from modemsim.commands.mqtt_quectel import LengthOrMessage
 from modemsim.profile import load
 
@@ -76,7 +75,7 @@ def test_a_will_has_five_parts(given_texts: list[str | None], situation: str) ->
 
 
 def test_an_item_without_texts_has_nothing_to_tell() -> None:
-    assert Item(ITEMS["aliauth"].values, least=3).shown(["", "", ""]) is None
+    assert ITEMS["aliauth"].shown(["", "", ""]) is None
     assert ITEMS["aliauth"].shown(['a"b', "c", "d"]) == '"a\\22b","c","d"'
 
 
