@@ -14,8 +14,8 @@ from modemsim.net.tcp import KeepAlive
 from modemsim.ue.cip_states import Cip
 from modemsim.ue.module import Ue
 
-MANUAL = "SIM7020 AT manual 1.05, 7.2 (name)"
-SIBLINGS = MANUAL + "; AT manuals of the SIM800 and SIM7000, 8.2"
+MANUAL = "SIM7020 AT manual 1.05, 7.2"
+SIBLINGS = MANUAL + " (name); AT manuals of the SIM800 and SIM7000, 8.2"
 CONNECTIONS = 6
 SINGLE = "single"
 """Key of what is set for the only connection, beside the numbers of several."""
@@ -88,7 +88,7 @@ class Cipmux(CipSetting):
 class Cipmode(CipSetting):
     """Choose transparent mode for the one connection; in the state IP INITIAL only."""
 
-    name, source, provenance = "+CIPMODE", MANUAL, "manual"
+    name, source = "+CIPMODE", SIBLINGS
     needs, errors = (initial,), ("not_allowed",)
     test_reply = "+CIPMODE: (0-NORMAL MODE,1-TRANSPARENT MODE)"
     mode = Choice(0, 1, doc="0 commands and data, 1 transparent")

@@ -77,7 +77,7 @@ class Ciicr(CipCommand):
 class Cifsr(CipCommand):
     """Tell the module's address, with no OK behind it; in states that have one."""
 
-    name, source = "+CIFSR", MANUAL + "; the missing OK: hosts of the SIM800"
+    name, source = "+CIFSR", MANUAL + " (name); the missing OK: hosts of the SIM800"
     errors, test_reply = ("not_allowed",), ""
 
     def execute(self, ue: Ue) -> Answer:
@@ -161,7 +161,7 @@ class Cipstart(Numbered):
 class Cipclose(CipCommand):
     """Close a connection that is open or on the way to it."""
 
-    name, source, provenance = "+CIPCLOSE", MANUAL, "manual"
+    name, source = "+CIPCLOSE", SIBLINGS
     max_response = 65.0
     errors, test_reply = ("not_allowed", "no_socket"), ""
     first = Int(0, CONNECTIONS - 1, doc="connection; of the one connection how: 0 slowly, 1 quickly")
@@ -320,7 +320,7 @@ class Ciprxget(CipCommand):
 class Cipchan(CipCommand):
     """Return to transparent mode behind the escape."""
 
-    name, source = "+CIPCHAN", MANUAL + "; what it does: judgement"
+    name, source = "+CIPCHAN", MANUAL + " (name); what it does: judgement"
     errors, test_reply = ("not_allowed",), ""
 
     def execute(self, ue: Ue) -> Answer:
