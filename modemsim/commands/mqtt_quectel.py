@@ -132,7 +132,8 @@ def _login(ue: Ue, id: int, client_id: str) -> tuple[str, str | None, str | None
     """What the configured cloud wants to hear, or the client identifier alone."""
     if has(ue, "aliauth") and all(device := config(ue, "aliauth", id)):
         product_key, name, secret = device
-        return credentials.alibaba(product_key, name, secret, client_id)
+        secured = ue.mqtt.client(id).options.security is not None
+        return credentials.alibaba(product_key, name, secret, client_id, secured=secured)
     if has(ue, "onenet") and all(product := config(ue, "onenet", id)):
         product_id, access_key = product
         until = int(ue.calendar.now_utc().timestamp()) + ONENET_VALIDITY

@@ -218,7 +218,9 @@ class Cmqalicon(CmqCommand):
             raise Refusal("not_configured")
         options = client.options
         options.version, options.keep_alive, options.clean, options.will = 4, keep_alive, bool(clean), None
-        await _introduce(ue, client, *credentials.alibaba(product_key, device, secret, device))
+        secured = options.security is not None
+        login = credentials.alibaba(product_key, device, secret, device, secured=secured)
+        await _introduce(ue, client, *login)
 
 
 class Cmqsub(CmqCommand):

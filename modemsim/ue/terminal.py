@@ -191,7 +191,7 @@ class _PoweredPort:
             return
         if self._running and not self._data_mode:
             data = self._while_busy(data)
-        elif self._data_mode:
+        elif self._data_mode and not self._running:
             data = self._fitting(data, self._backlog.limit(self._pending, self._loop.time()))
         elif self._input_came is not None and not self._running:
             self._typing_since = self._loop.time()
