@@ -32,12 +32,6 @@ def connected(ue: Ue, id: int) -> MqttClient:
     return client
 
 
-def _unused(client: MqttClient, packet_id: int) -> None:
-    """Refuse an identifier that a request under way has."""
-    if client.pending(packet_id):
-        raise Refusal("in_flight")
-
-
 class MqttCommand(Command):
     """Base of a command about an MQTT client."""
 
@@ -159,7 +153,7 @@ class Qmtsub(MqttCommand):
 
     name, source, provenance = "+QMTSUB", GUIDE, "log"
     max_response = 60.0
-    errors = ("not_connected", "bad_value", "missing_parameter", "in_flight")
+    errors = ("not_connected", "bad_value", "missing_parameter")
     id = Int(0, 5, doc="number of the client")
     message_id = Int(1, 65535, doc="packet identifier")
     topic = Text(256, min_length=1, doc="topic filter")
@@ -174,7 +168,7 @@ class Qmtsub(MqttCommand):
     qos5 = Int(0, 2, default=None, doc="its quality of service")
 
     def write(self, ue: Ue, id: int, message_id: int, topic: str, qos: int, **more: Any) -> None:
-        _unused(connected(ue, id), message_id)
+        connected(ue, id)
         topics = [(topic, qos)]
         for at in (2, 3, 4, 5):
             another, level = more[f"topic{at}"], more[f"qos{at}"]
@@ -190,7 +184,7 @@ class Qmtuns(MqttCommand):
 
     name, source, provenance = "+QMTUNS", f"{NOTE}, 3.3.7; {STACK}", "manual"
     max_response = 60.0
-    errors = ("not_connected", "in_flight")
+    errors = ("not_connected",)
     id = Int(0, 5, doc="number of the client")
     message_id = Int(1, 65535, doc="packet identifier")
     topic = Text(256, min_length=1, doc="topic filter")
@@ -200,7 +194,7 @@ class Qmtuns(MqttCommand):
     topic5 = Text(256, min_length=1, default=None, doc="fifth topic filter")
 
     def write(self, ue: Ue, id: int, message_id: int, topic: str, **more: str | None) -> None:
-        _unused(connected(ue, id), message_id)
+        connected(ue, id)
         others = tuple(name for name in more.values() if name is not None)
         ue.mqtt.unsubscribe(id, message_id, (topic, *others))
 
@@ -227,7 +221,7 @@ class Publishing(MqttCommand):
             raise Refusal("bad_value")
         most = ue.profile.mqtt.in_flight
         full = most is not None and len(client.in_flight) >= most
-        if values["qos"] and (full or client.pending(values["message_id"])):
+        if values["qos"] and (full or values["message_id"] in client.in_flight):
             raise Refusal("in_flight")
 
     def _publish(self, ue: Ue, id: int, payload: bytes, extended: bool, **said: Any) -> None:

@@ -106,7 +106,7 @@ class MqttClient:
         self._spawn = spawn
         self._tcp: Stream | None = None
         self._decoder = mqtt.Decoder(texts=mqtt.OCTETS)
-        self._answers: dict[tuple[Kind, int], asyncio.Future[Packet]] = {}
+        self._answers: dict[tuple[Kind, int], list[asyncio.Future[Packet]]] = {}
         self._held: set[int] = set()
         self._early: list[mqtt.Publish] = []
         self.in_flight: set[int] = set()
@@ -155,10 +155,6 @@ class MqttClient:
         kept = options.keep_alive, options.clean, options.version, options.will
         return mqtt.Connect(client_id, user, secret, *kept)
 
-    def pending(self, packet_id: int) -> bool:
-        """Whether a request with this identifier waits for its answer."""
-        return packet_id in self.in_flight or any(packet_id == number for _, number in self._answers)
-
     @property
     def unsent(self) -> bool:
         """Whether the server has not got all yet that was sent to it."""
@@ -206,7 +202,7 @@ class MqttClient:
         self._early.clear()
         self.in_flight.clear()
         self._stop_keeper()
-        for answer in self._answers.values():
+        for answer in (answer for waiting in self._answers.values() for answer in waiting):
             answer.cancel()
         self._answers.clear()
 
@@ -245,7 +241,8 @@ class MqttClient:
         """Send and wait for the answer, repeating; None when it never came."""
         key = (kind, packet_id)
         answer: asyncio.Future[Packet] = asyncio.get_running_loop().create_future()
-        self._answers[key] = answer
+        waiting = self._answers.setdefault(key, [])
+        waiting.append(answer)
         once = isinstance(packet, mqtt.Connect) and not self.options.repeat_connect
         repetitions = 0 if once else self.options.retries
         patience = self.options.timeout
@@ -260,7 +257,8 @@ class MqttClient:
                 if done:
                     return None if answer.cancelled() else answer.result()
         finally:
-            if self._answers.get(key) is answer:
+            waiting.remove(answer)
+            if not waiting and self._answers.get(key) is waiting:
                 del self._answers[key]
         return None
 
@@ -340,8 +338,9 @@ class MqttClient:
             self._message(message)
 
     def _settle(self, kind: Kind, packet_id: int, packet: Packet) -> None:
-        answer = self._answers.get((kind, packet_id))
-        if answer is not None and not answer.done():
+        waiting = self._answers.get((kind, packet_id), ())
+        answer = next((answer for answer in waiting if not answer.done()), None)
+        if answer is not None:
             answer.set_result(packet)
 
     def _ended(self, loss: Loss) -> None:

@@ -18,7 +18,9 @@ adapters = pytest.importorskip("amqtt.adapters", reason="amqtt is not installed"
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40)
 """Texts as MQTT allows them everywhere; amqtt makes up a client identifier for an empty one."""
-wills = st.builds(mqtt.Will, texts, st.binary(min_size=1, max_size=40), qos, st.booleans())
+topics = texts.filter(lambda text: not set(text) & set("#+"))
+"""A message has no wildcards in its topic (3.3.2.1), and amqtt insists."""
+wills = st.builds(mqtt.Will, topics, st.binary(min_size=1, max_size=40), qos, st.booleans())
 users = st.tuples(texts, texts.map(str.encode)) | st.just((None, None))
 
 
@@ -49,7 +51,7 @@ packets = st.one_of(
         qos,
         numbers,
         st.booleans(),
-        topic=texts,
+        topic=topics,
         payload=st.binary(max_size=20000),
         retain=st.booleans(),
     ),

@@ -165,16 +165,37 @@ def test_subscribing_is_repeated_with_notice_and_an_answer_still_counts() -> Non
     connected(late, work, 'AT+QMTCFG="timeout",0,2,3,1')
 
 
-def test_an_identifier_that_waits_for_its_answer_is_not_taken_again() -> None:
+def test_a_message_has_a_number_of_its_own_while_it_is_under_way() -> None:
     async def work(bench: Bench) -> None:
-        assert await bench.ask('AT+QMTSUB=0,3,"a",1') == ["OK"]
-        for line in ('AT+QMTSUB=0,3,"b",1', 'AT+QMTUNS=0,3,"a"', 'AT+QMTPUBEX=0,3,1,0,"t",1'):
-            assert await bench.ask(line) == ["ERROR"]
-        assert await bench.ask('AT+QMTSUB=0,4,"b",1') == ["OK"]
-        await bench.port.host_read_until(b"+QMTSUB: 0,3,2\r\n", 60)
-        assert await bench.ask('AT+QMTUNS=0,3,"a"') == ["OK"]
+        bench.port.host_write(b'AT+QMTPUBEX=0,3,1,0,"t",1\r')
+        await bench.port.host_read_until(b"> ", 10)
+        bench.port.host_write(b"x")
+        await bench.port.host_read_until(b"OK\r\n", 10)
+        assert await bench.ask('AT+QMTPUBEX=0,3,1,0,"t",1') == ["ERROR"]
+        assert await bench.ask('AT+QMTSUB=0,3,"b",1') == ["OK"]
+        await bench.port.host_read_until(b"+QMTPUBEX: 0,3,2\r\n", 60)
+        bench.port.host_write(b'AT+QMTPUBEX=0,3,1,0,"t",1\r')
+        await bench.port.host_read_until(b"> ", 10)
 
     connected(silent, work)
+
+
+def test_answers_to_subscriptions_of_one_number_count_in_their_order() -> None:
+    async def two(server: Server) -> None:
+        await server.next()
+        await server.next()
+        server.send(mqtt.SubAck(1, (0,)))
+        server.send(mqtt.SubAck(1, (2,)))
+        await silent(server)
+
+    async def work(bench: Bench) -> None:
+        assert await bench.ask('AT+QMTSUB=0,1,"a",0') == ["OK"]
+        assert await bench.ask('AT+QMTSUB=0,1,"b",2') == ["OK"]
+        await bench.port.host_read_until(b"+QMTSUB: 0,1,0,0\r\n", 10)
+        await bench.port.host_read_until(b"+QMTSUB: 0,1,0,2\r\n", 10)
+        assert b"+QMTSUB" not in await bench.port.host_quiet(60)
+
+    connected(two, work)
 
 
 def test_opening_activates_the_context() -> None:
