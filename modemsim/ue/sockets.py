@@ -386,6 +386,7 @@ class Sockets:
     def close(self, socket: Socket) -> None:
         """The host is done with it: end the connection in good order and free its number."""
         self._sockets.pop(socket.id, None)
+        socket.state = State.CLOSING
         if self.online is socket:
             self.online = None
         if socket.task is not None and socket.task is not asyncio.current_task():

@@ -285,6 +285,8 @@ class _PoweredPort:
         """Transparent mode, from CONNECT to the escape or the end of the connection."""
         self.session, (opening, ending) = None, self._around
         if opening:
+            if session.over:
+                return
             await self.send(frame(opening))
         if self._pending.startswith(_LF):
             del self._pending[:1]

@@ -415,6 +415,22 @@ def test_transparent_mode_can_begin_while_another_command_runs_or_prompts() -> N
     on_module(echo, work)
 
 
+@pytest.mark.parametrize("line", [b"AT+CIPCLOSE", b"AT+CIPCLOSE=1", b"AT+CIPSHUT", b"AT+CGATT=0"])
+def test_transparent_mode_does_not_begin_on_a_connection_that_is_gone(line: bytes) -> None:
+    async def main(bench: Bench) -> None:
+        async with Peer(echo) as peer:
+            await bench.attached()
+            await bench.ask("ATE0")
+            assert await bench.ask("AT+CIPMODE=1") == ["OK"]
+            assert await bench.ask(f'AT+CIPSTART="TCP","127.0.0.1",{peer.port}') == ["OK"]
+            heard = await bench.say(line + b"\r", 30)
+            assert b"CONNECT\r\n" not in heard
+            assert await bench.ask("AT") == ["OK"]
+            assert not bench.simulation.ue.bearer.streams
+
+    on_bench(main, "sim7020", overrides=("timing.command=10s",))
+
+
 def test_power_lost_in_the_middle_leaves_nothing_behind() -> None:
     async def work(bench: Bench, peer: Peer) -> None:
         await opened(bench, peer.port)
