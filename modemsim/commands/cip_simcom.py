@@ -30,7 +30,7 @@ from modemsim.commands.simcom_needs import release_assistance
 from modemsim.ue.cip import Connection, Target
 from modemsim.ue.cip_states import CLOSED, Cip, Link
 from modemsim.ue.module import Ue
-from modemsim.ue.sockets import Access, Kind
+from modemsim.ue.socket import Access, Kind
 
 LARGEST = 1460
 """Bytes sent at a time, and read at a time (AT+CIPSEND?, AT+CIPRXGET=? of the siblings)."""

@@ -16,7 +16,7 @@ from modemsim.commands.sockets_ec800e import GUIDE, STACK, sendable
 from modemsim.commands.sockets_quectel import FAILED, SENT, payload, progress, prompting
 from modemsim.net.routes import ip_literal
 from modemsim.ue.module import Ue
-from modemsim.ue.sockets import Access, Kind, Socket
+from modemsim.ue.socket import Access, Kind, Socket
 
 SEND_INFO = "+QICFG.sendinfo"
 SEND_MODE = "+QICFG.TCP/SendMode"

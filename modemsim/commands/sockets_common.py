@@ -5,7 +5,7 @@ from __future__ import annotations
 from modemsim.at.command import Command
 from modemsim.at.result import Refusal
 from modemsim.ue.module import Ue
-from modemsim.ue.sockets import Socket, State
+from modemsim.ue.socket import Socket, State
 
 
 class SocketCommand(Command):

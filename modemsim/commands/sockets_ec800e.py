@@ -12,8 +12,9 @@ from modemsim.commands import qicfg_ec800e, sockets_quectel
 from modemsim.commands.settings import SettingCommand
 from modemsim.commands.sockets_common import SocketCommand, connected, find
 from modemsim.ue.module import Ue
+from modemsim.ue.socket import Access, Kind, Socket, State
 from modemsim.ue.socket_session import SocketSession
-from modemsim.ue.sockets import Access, Kind, Socket, Sockets, State
+from modemsim.ue.sockets import Sockets
 
 GUIDE = "EC800E AEP guide, 4.3.3"
 STACK = "AT objects of the vendor's newer stack (EC718); EG800K test plan"

@@ -14,8 +14,8 @@ from modemsim.commands import neul_needs
 from modemsim.commands.settings import SettingCommand
 from modemsim.ue.enrolment import Switch
 from modemsim.ue.module import Ue
+from modemsim.ue.socket import Access, Kind, Socket, State
 from modemsim.ue.socket_reports import SendReports
-from modemsim.ue.sockets import Access, Kind, Socket, State
 
 LOG = "BC68 log of UDP with PSM"
 STREAM_LOG = "BC28-CNV log of TCP"

@@ -14,8 +14,8 @@ from modemsim.commands import neul_needs
 from modemsim.commands.sockets_neul import IMITATION, LOG, STREAM_LOG, NeulSocket, find
 from modemsim.net.bearer import WAITING_LIMIT
 from modemsim.ue.module import Ue
+from modemsim.ue.socket import Kind, Socket, State
 from modemsim.ue.socket_reports import SendReports
-from modemsim.ue.sockets import Kind, Socket, State
 
 LARGEST = 1358
 _FLAG = re.compile(r"0[xX]([0-9A-Fa-f]{1,4})|([0-9]{1,4})")

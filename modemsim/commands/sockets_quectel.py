@@ -15,7 +15,7 @@ from modemsim.commands import needs
 from modemsim.commands.socket_items import Item
 from modemsim.commands.sockets_common import SocketCommand, connected, find
 from modemsim.ue.module import Ue
-from modemsim.ue.sockets import Access, Kind, Socket
+from modemsim.ue.socket import Access, Kind, Socket
 
 SIBLING = "BC660K-GL and BC66 TCP/IP manuals as host programs use them"
 IMITATION = "module-side source of a BC260Y imitation"

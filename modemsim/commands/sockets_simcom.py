@@ -16,7 +16,7 @@ from modemsim.commands.simcom_needs import release_assistance
 from modemsim.commands.sockets_common import connected, find
 from modemsim.net.tcp import KeepAlive
 from modemsim.ue.module import Ue
-from modemsim.ue.sockets import Access, Kind, Socket, State
+from modemsim.ue.socket import Access, Kind, Socket, State
 
 MANUAL = "SIM7020 AT manual 1.05, "
 LARGEST = 512

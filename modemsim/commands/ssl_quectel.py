@@ -17,7 +17,7 @@ from modemsim.commands.sockets_ec800e import connect
 from modemsim.commands.sockets_quectel import FAILED, SENT
 from modemsim.net.tls_settings import TlsSettings
 from modemsim.ue.module import Ue
-from modemsim.ue.sockets import Access, Kind, Socket, State
+from modemsim.ue.socket import Access, Kind, Socket, State
 
 LOG = "EG800K live test of 2026"
 SOURCE = f"{LOG}; EG25-G replies; EC2x SSL manual 1.0"

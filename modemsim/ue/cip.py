@@ -26,9 +26,10 @@ from modemsim.ue.cip_states import (
     Link,
     LinkEvent,
 )
+from modemsim.ue.socket import Access, Kind, Socket
 from modemsim.ue.socket_options import SocketOptions
 from modemsim.ue.socket_session import SocketSession
-from modemsim.ue.sockets import Access, Kind, Socket, Sockets
+from modemsim.ue.sockets import Sockets
 
 ACTIVATE, SEND_LIMIT, CLOSE_LIMIT, SHUT = "cip_activate", "cip_send_limit", "cip_close_limit", "cip_shut"
 """Names of timings: activation, the longest wait for the peer's acknowledgement when data is sent and when a

@@ -8,8 +8,9 @@ from typing import Any
 
 from modemsim.net.tls import Stream
 from modemsim.timing import Timing
+from modemsim.ue.socket import Socket, State
 from modemsim.ue.socket_options import Heartbeat, SocketOptions
-from modemsim.ue.sockets import Socket, Sockets, State
+from modemsim.ue.sockets import Sockets
 
 ANSWER = "heartbeat_answer"
 """Name of the timing a heartbeat has for its acknowledgement, once and for each further attempt."""

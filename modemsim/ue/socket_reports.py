@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from modemsim.ue.module import Ue
-    from modemsim.ue.sockets import Socket
+    from modemsim.ue.socket import Socket
 
 _KEY = "reports"
 

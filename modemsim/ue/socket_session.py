@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from modemsim.ue.sockets import Socket, Sockets, State
+from modemsim.ue.socket import Socket, State
+from modemsim.ue.sockets import Sockets
 
 OWED = 0.2
 """Seconds of output the serial line may owe before the socket is read again."""

@@ -8,106 +8,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from modemsim.net import Address, UdpSocket
+from modemsim.net import Address
 from modemsim.net.bearer import Bearer
 from modemsim.net.crossing import CrossingFailed, Loss
 from modemsim.net.resolver import NameFailed, Resolver
 from modemsim.net.tcp import TcpListener, TcpSocket
 from modemsim.net.tls import Stream, make_stream, open_stream
-from modemsim.net.tls_settings import TlsFailed, TlsSettings
+from modemsim.net.tls_settings import TlsFailed
 from modemsim.profile import SocketsTable
 from modemsim.timing import Timing
+from modemsim.ue.socket import STREAMS, Access, Kind, Socket, State
 from modemsim.ue.socket_buffer import SocketBuffer
 from modemsim.ue.socket_failures import BROADER, situation_of
-from modemsim.ue.socket_kinds import Access as Access
-from modemsim.ue.socket_kinds import Kind as Kind
-from modemsim.ue.socket_kinds import State as State
 from modemsim.ue.socket_lines import received
 from modemsim.ue.socket_options import NO_OPTIONS, SocketOptions
-from modemsim.ue.socket_waiting import Waiting
 
 CONNECT_LIMIT = "socket_connect"
 """Name of the timing after which an attempt to connect is given up."""
 PUSH_BACKLOG = 2
 """Unsent lines at which pushing waits for the serial line; the peer's window fills meanwhile."""
-
-
-_STREAMS = (Kind.TCP, Kind.INCOMING)
-_DATAGRAMS = (Kind.UDP, Kind.SERVICE)
-
-
-@dataclass(eq=False)
-class Socket:
-    """One entry of the table; `server` is the listener an incoming connection came from.
-
-    `patience`: seconds of its own for connecting. `loss`: why it is over. `waiting`: connections a listener
-    has not accepted yet.
-    """
-
-    id: int
-    kind: Kind
-    buffer: SocketBuffer
-    access: Access = Access.PUSH
-    context: int = 0
-    host: str = ""
-    port: int = 0
-    local_port: int = 0
-    server: int | None = None
-    patience: float | None = None
-    state: State = State.INITIAL
-    sent: int = 0
-    announced: bool = False
-    due: bool = False
-    """Waiting data is still to be announced: the serial line has not caught up."""
-    full: bool = False
-    ended: Loss | None = None
-    loss: Loss | None = None
-    waiting: Waiting = field(default_factory=Waiting, repr=False)
-    extra: dict[str, Any] = field(default_factory=dict)
-    """What a family of commands remembers about it."""
-    security: TlsSettings | None = field(default=None, repr=False)
-    tcp: Stream | None = field(default=None, repr=False)
-    udp: UdpSocket | None = field(default=None, repr=False)
-    listener: TcpListener | None = field(default=None, repr=False)
-    task: asyncio.Task[Any] | None = field(default=None, repr=False)
-    connecting: asyncio.Task[None] | None = field(default=None, repr=False)
-    on_received: Callable[[], bool] | None = field(default=None, repr=False)
-    """Takes what arrives in place of the usual lines (transparent mode, MQTT); True when it did."""
-
-    @property
-    def stream(self) -> bool:
-        """Whether it is one end of a TCP connection."""
-        return self.kind in _STREAMS
-
-    @property
-    def broken(self) -> bool:
-        """Whether its PDN connection went."""
-        return self.loss is Loss.NO_BEARER
-
-    @property
-    def failed(self) -> bool:
-        """Whether its connection ended in another way than by the peer's closing it."""
-        return self.loss not in (None, Loss.CLOSED)
-
-    @property
-    def acked(self) -> int:
-        """Bytes the peer has; over UDP all that were sent."""
-        return self.tcp.acked if self.tcp is not None else self.sent
-
-    @property
-    def remote(self) -> Address:
-        """The peer as the module knows it."""
-        return self.host, self.port
-
-
-def _same_port(socket: Socket, other: Socket) -> bool:
-    """Whether another socket has the port that this one wants."""
-    alike = (socket.kind in _DATAGRAMS) is (other.kind in _DATAGRAMS) and other.kind is not Kind.INCOMING
-    return other is not socket and alike and 0 < socket.local_port == other.local_port
 
 
 class Sockets:
@@ -177,7 +99,7 @@ class Sockets:
 
     def create(self, id: int, kind: Kind, **values: Any) -> Socket:
         """Enter a socket into the table; the number must be free."""
-        buffer = SocketBuffer(self._table.buffer, stream=kind in _STREAMS)
+        buffer = SocketBuffer(self._table.buffer, stream=kind in STREAMS)
         socket = self._sockets[id] = Socket(id, kind, buffer, **values)
         return socket
 
@@ -224,7 +146,7 @@ class Sockets:
     async def _connect(self, socket: Socket) -> None:
         if not self.usable(socket.context):
             raise CrossingFailed(Loss.NO_BEARER)
-        if any(_same_port(socket, other) for other in self):
+        if any(socket.wants_port_of(other) for other in self):
             raise OSError(f"the port {socket.local_port} is taken")
         if socket.kind is Kind.LISTENER:
             arrived = partial(self._incoming, socket)

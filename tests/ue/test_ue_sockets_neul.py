@@ -9,7 +9,7 @@ import pytest
 from ue_bench import FAST, Bench, on_bench
 
 from modemsim.net.bearer import WAITING_LIMIT
-from modemsim.ue.sockets import State
+from modemsim.ue.socket import State
 
 ECHO = "192.0.2.7"
 
