@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from modemsim.platforms.connected import ConnectedPlatform
     from modemsim.platforms.downlinks import Downlink
     from modemsim.platforms.store import Device
-    from modemsim.simulation import World
+    from modemsim.world import World
 
 PEM = "application/x-pem-file"
 

@@ -8,10 +8,10 @@ import math
 from collections.abc import Callable
 from ipaddress import IPv4Address
 
-from modemsim.radio.cells import Reselection
 from modemsim.radio.emm import TRANSITIONS, Emm, EmmEvent
 from modemsim.radio.network import Network
 from modemsim.radio.psm import PowerSaving, Saving
+from modemsim.radio.reselection import Reselection
 from modemsim.radio.rrc import RAI_NO_MORE_DATA, RadioDown, Rrc, RrcConnection
 from modemsim.radio.signal import Signal, measured
 from modemsim.timing import Timing

@@ -9,8 +9,9 @@ import time
 from collections.abc import Awaitable, Callable
 
 from modemsim import clock, mqtt
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 
 FAST = (
     "serial.pacing=false",

@@ -10,8 +10,10 @@ import time
 from pathlib import Path
 
 from modemsim import clock
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation, World
+from modemsim.simulation import Simulation
+from modemsim.world import World
 
 PAGE = 4096
 NEUL = ("AT+NCDP=180.101.147.115,5683", "AT+NRB")

@@ -6,8 +6,9 @@ import httpx
 
 from modemsim import clock
 from modemsim.control.app import create_app
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 
 
 def test_faults_are_listed_begun_and_ended() -> None:

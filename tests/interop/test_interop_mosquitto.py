@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from modemsim import clock
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")

@@ -21,10 +21,11 @@ from interop_peers import program
 from leshan_server import free_port
 
 from modemsim import clock
+from modemsim.options import Options
 from modemsim.platforms.authority import Authority
 from modemsim.port.memory_port import MemoryPort
 from modemsim.radio.network import DEFAULT_START
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 from modemsim.trace import Record
 
 NAME = "server.test"

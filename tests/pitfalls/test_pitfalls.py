@@ -11,8 +11,9 @@ import pytest
 from hosts import Careful, Naive
 
 from modemsim import clock
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 from modemsim.testing.actions import ActionFailed, Stage, find
 
 ATTACHED = 12.0

@@ -12,8 +12,10 @@ import pytest
 
 from modemsim import clock, mqtt
 from modemsim.control.app import create_app
+from modemsim.options import Options
 from modemsim.platforms import authority
-from modemsim.simulation import Options, Simulation, World
+from modemsim.simulation import Simulation
+from modemsim.world import World
 
 ECHO, AEP = "echo/tls", "aep-mqtt/tls"
 

@@ -14,10 +14,11 @@ import pytest
 import serial
 
 from modemsim import clock
+from modemsim.options import Options
 from modemsim.port.base import Port
 from modemsim.port.pty_port import PtyPort
 from modemsim.port.rfc2217_port import Rfc2217Port
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 from modemsim.ue.sleep import Chip
 
 pytestmark = [pytest.mark.realtime, pytest.mark.filterwarnings("ignore:set.*deprecated:DeprecationWarning")]

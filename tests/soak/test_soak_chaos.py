@@ -10,8 +10,9 @@ import pytest
 from reporter import FAMILIES, Reporter
 
 from modemsim import clock
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 from modemsim.trace import Record
 
 SEEDS = 200

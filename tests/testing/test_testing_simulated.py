@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from modemsim.commands.catalogue import family
+from modemsim.options import Options
 from modemsim.profile import ProfileError, folder, load
-from modemsim.simulation import Options
 from modemsim.testing import play
 from modemsim.testing.simulated import options_for, response_limits
 from modemsim.testing.transcript import parse
