@@ -23,7 +23,7 @@ from modemsim.profile import Profile, Urc, available, load
 from modemsim.profile.events import EVENTS
 from modemsim.radio import emm, psm, rrc
 from modemsim.testing.actions import ACTIONS
-from modemsim.ue import cloud_states, power, sleep
+from modemsim.ue import cip_states, cloud_states, power, sleep
 from modemsim.ue.language import error_table
 
 DOCS = Path(__file__).parent
@@ -32,6 +32,8 @@ MACHINES = {
     "Chip (sleep)": (sleep.TRANSITIONS, "modemsim/ue/sleep.py"),
     "PSM (network's view of sleep)": (psm.TRANSITIONS, "modemsim/radio/psm.py"),
     "Power": (power.TRANSITIONS, "modemsim/ue/power.py"),
+    "TCP/IP task of the SIM7020 series": (cip_states.TRANSITIONS, "modemsim/ue/cip_states.py"),
+    "One connection of that task": (cip_states.LINK_TRANSITIONS, "modemsim/ue/cip_states.py"),
     "Session with the platform": (cloud_states.TRANSITIONS, "modemsim/ue/cloud_states.py"),
     "Firmware update (object 5)": (firmware.TRANSITIONS, "modemsim/lwm2m/firmware.py"),
     "One device of an upgrade task": (upgrades.TRANSITIONS, "modemsim/platforms/upgrades.py"),
@@ -93,7 +95,10 @@ def _command(command: CommandDoc, errors: ErrorTable) -> list[str]:
             )
             lines.append(f"| `<{param.name}>` | `{param.range or 'any'}` | {default} | {param.doc} |")
         lines.append("")
-    if "test" in command.forms:
+    if command.items:
+        lines += ["| item, as `=?` answers it | meaning |", "|---|---|"]
+        lines += [f"| `{line}` | {doc} |" for line, doc in command.items] + [""]
+    elif "test" in command.forms:
         shown = command.test.replace("\n", "` `") or "OK"
         lines += [f"`AT{command.name}=?` answers `{shown}`.", ""]
     needs = [need.rstrip(".") for need in command.needs]

@@ -21,8 +21,9 @@ from modemsim.cli_common import FAILED, CliError, fail
 from modemsim.cli_explain import Manual, Meanings
 from modemsim.cli_start import check_folder, check_imei, check_speed, one_sentence, stop_event, write_trace
 from modemsim.cli_view import is_shown, painter, row
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 from modemsim.testing.action_table import until
 from modemsim.testing.actions import ActionFailed, Stage, find
 from modemsim.testing.recorder import Recorder

@@ -208,6 +208,13 @@ def devices(context: typer.Context) -> None:
 
 
 @app.command()
+def ca(context: typer.Context) -> None:
+    """Print the certificate of the authority that signs for the platforms' TLS, as PEM."""
+    for line in _client(context).stream("/platforms/ca.pem"):
+        typer.echo(line)
+
+
+@app.command()
 def provision(
     context: typer.Context,
     platform: Annotated[str, typer.Argument(metavar="PLATFORM")],
@@ -258,9 +265,23 @@ def forget(context: typer.Context) -> None:
     client.call("POST", f"{client.device()}/forget")
 
 
+def _value(text: str, now: Any) -> Any:
+    """What KEY=VALUE means on the wire: text where text is `now`, else JSON ("none" is null) or text."""
+    if isinstance(now, str):
+        return text
+    try:
+        return None if text.lower() == "none" else json.loads(text)
+    except ValueError:
+        return text
+
+
 @app.command()
 def network(
     context: typer.Context,
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE...", help="Any value of the network, for example nat_timeout=60."),
+    ] = None,
     coverage_level: Annotated[int | None, typer.Option(help="Coverage enhancement level, 0 to 2.")] = None,
     rsrp: Annotated[int | None, typer.Option(help="Received power in dBm.")] = None,
     outage: Annotated[bool | None, typer.Option("--outage/--no-outage", help="Nothing passes.")] = None,
@@ -268,6 +289,19 @@ def network(
     latency: Annotated[str | None, typer.Option(help="One-way latency, for example 1.2s.")] = None,
     congested: Annotated[
         bool | None, typer.Option("--congested/--no-congested", help="Attach attempts are turned away.")
+    ] = None,
+    nat_timeout: Annotated[
+        str | None,
+        typer.Option(metavar="SECONDS", help="Idle time after which the way back is forgotten; none: never."),
+    ] = None,
+    barred: Annotated[
+        bool | None, typer.Option("--barred/--no-barred", help="The cell takes nobody; idle modules leave.")
+    ] = None,
+    neighbour: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY=N,...", help='Another cell: cell_id=1,pci=2,rsrp=-80[,tac=...]; "" for none.'
+        ),
     ] = None,
 ) -> None:
     """Change the access network, and show it as it is then."""
@@ -278,9 +312,33 @@ def network(
         "loss": loss,
         "latency": latency,
         "congested": congested,
+        "barred": barred,
     }
-    changes = {key: value for key, value in given.items() if value is not None}
-    _show(_client(context).call("PATCH", "/network", changes))
+    changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if neighbour is not None:
+        changes["neighbour"] = _cell(neighbour)
+    words = [*(values or []), *([] if nat_timeout is None else [f"nat_timeout={nat_timeout}"])]
+    for word in words:
+        if "=" not in word:
+            fail(f"network {word}: write KEY=VALUE, for example nat_timeout=60")
+    client = _client(context)
+    now = client.call("GET", "/network") if words else {}
+    for word in words:
+        key, _, text = word.partition("=")
+        changes[key] = _value(text, now.get(key))
+    _show(client.call("PATCH", "/network", changes))
+
+
+def _cell(text: str) -> dict[str, int] | None:
+    """A neighbour cell from key=number pairs; None for no text. Raises CliError."""
+    cell = {}
+    for pair in filter(None, text.split(",")):
+        key, _, number = pair.partition("=")
+        try:
+            cell[key.strip()] = int(number, 0)
+        except ValueError:
+            raise CliError(f"--neighbour: {pair!r} is not KEY=NUMBER") from None
+    return cell or None
 
 
 @app.command()

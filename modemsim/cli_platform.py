@@ -16,7 +16,7 @@ from modemsim.cli_common import fail, parse_address
 from modemsim.cli_serve import ControlApi
 from modemsim.cli_start import make_options, one_sentence, stop_event, write_trace
 from modemsim.cli_view import ConsoleSink, Output
-from modemsim.simulation import World
+from modemsim.world import World
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

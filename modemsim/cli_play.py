@@ -10,8 +10,8 @@ import typer
 
 from modemsim import clock
 from modemsim.cli_common import FAILED, CliError, fail
+from modemsim.options import OptionError
 from modemsim.profile import ProfileError
-from modemsim.simulation import OptionError
 from modemsim.testing.report import Result
 from modemsim.testing.serial_host import PortUnusable, play_on_port
 from modemsim.testing.simulated import play

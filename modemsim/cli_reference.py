@@ -89,6 +89,10 @@ def _page(doc: CommandDoc) -> Iterable[str]:
     if doc.test and "test" in doc.forms:
         yield "\nThe test form answers:"
         yield from (f"  {line}" for line in doc.test.splitlines())
+    if doc.items:
+        yield "\nItems, as the test form answers them:"
+        for line, meaning in doc.items:
+            yield f"  {line}\n      {meaning}"
     if doc.params:
         yield "\nParameters:"
         width = max(len(param.name) for param in doc.params)

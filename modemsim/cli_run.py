@@ -22,8 +22,9 @@ from modemsim.cli_serve import ControlApi
 from modemsim.cli_start import check_folder, check_imei, check_speed, one_sentence, stop_event, write_trace
 from modemsim.cli_view import ConsoleSink, Output
 from modemsim.net.capture import Capture
+from modemsim.options import Options
 from modemsim.port import Port, PtyPort, StdioPort, TcpPort
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 from modemsim.trace import Record
 
 if TYPE_CHECKING:

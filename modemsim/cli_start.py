@@ -12,9 +12,9 @@ from typing import Any
 
 from modemsim import clock
 from modemsim.cli_common import fail, warn
+from modemsim.options import OptionError, Options
 from modemsim.port import PortError
 from modemsim.profile import ProfileError
-from modemsim.simulation import OptionError, Options
 from modemsim.trace import JsonLines, Record, Trace
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

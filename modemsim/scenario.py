@@ -11,16 +11,16 @@ import asyncio
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from modemsim.faults import FAULTS, FaultError
+from modemsim.faults import FAULTS, FaultError, Target
 from modemsim.timing import parse_duration
 from modemsim.trace import Record
 
 if TYPE_CHECKING:
-    from modemsim.simulation import Simulation
+    from modemsim.faults import Faults
 
 PLACES: Mapping[str, Mapping[str, Any]] = {
     "desk": {"coverage_level": 0, "outage": False, "loss": None},
@@ -124,11 +124,25 @@ def load(path: Path) -> Scenario:
         raise ScenarioError(f"{path.name}: {where}: {message}") from None
 
 
+class Stage(Target, Protocol):
+    """The running module that a scenario is played on."""
+
+    @property
+    def faults(self) -> Faults:
+        """What was made to misbehave."""
+
+    def wake(self) -> None:
+        """Pull the pin that wakes a sleeping chip."""
+
+    def sim_present(self, present: bool) -> None:
+        """Put the USIM in or take it out."""
+
+
 class Director:
     """Plays a scenario on a running simulation, from `start` to `stop`; each step is traced."""
 
-    def __init__(self, simulation: Simulation, scenario: Scenario) -> None:
-        self._simulation = simulation
+    def __init__(self, stage: Stage, scenario: Scenario) -> None:
+        self._stage = stage
         self._scenario = scenario
         self._timers: set[asyncio.TimerHandle] = set()
         self._left = {index: step.times for index, step in enumerate(scenario.step) if step.on is not None}
@@ -140,7 +154,7 @@ class Director:
             if step.at is not None:
                 self._later(step.at, index)
         if self._left:
-            self._unsubscribe = self._simulation.trace.subscribe(self._happened)
+            self._unsubscribe = self._stage.trace.subscribe(self._happened)
 
     def stop(self) -> None:
         """Nothing more happens."""
@@ -173,52 +187,52 @@ class Director:
     def _do(self, index: int) -> None:
         step = self._scenario.step[index]
         deed = next(name for name in _DEEDS if getattr(step, name) is not None)
-        self._simulation.trace.emit("scenario", "step", number=index + 1, does=deed, what=getattr(step, deed))
+        self._stage.trace.emit("scenario", "step", number=index + 1, does=deed, what=getattr(step, deed))
         try:
-            _DEEDS[deed](self._simulation, step, {**PLACES, **self._scenario.places})
+            _DEEDS[deed](self._stage, step, {**PLACES, **self._scenario.places})
         except (ValueError, KeyError) as error:
-            self._simulation.trace.emit("scenario", "failed", number=index + 1, reason=str(error))
+            self._stage.trace.emit("scenario", "failed", number=index + 1, reason=str(error))
 
 
 _Places = Mapping[str, Mapping[str, Any]]
 
 
-def _place(simulation: Simulation, step: Step, places: _Places) -> None:
-    simulation.network.patch(**places[step.place or ""])
+def _place(stage: Stage, step: Step, places: _Places) -> None:
+    stage.network.patch(**places[step.place or ""])
 
 
-def _network(simulation: Simulation, step: Step, places: _Places) -> None:
-    simulation.network.patch(**(step.network or {}))
+def _network(stage: Stage, step: Step, places: _Places) -> None:
+    stage.network.patch(**(step.network or {}))
 
 
-def _power(simulation: Simulation, step: Step, places: _Places) -> None:
-    simulation.ue.power(step.power or "on")
+def _power(stage: Stage, step: Step, places: _Places) -> None:
+    stage.ue.power(step.power or "on")
 
 
-def _sim(simulation: Simulation, step: Step, places: _Places) -> None:
-    simulation.sim_present(step.sim == "insert")
+def _sim(stage: Stage, step: Step, places: _Places) -> None:
+    stage.sim_present(step.sim == "insert")
 
 
-def _wake(simulation: Simulation, step: Step, places: _Places) -> None:
-    simulation.wake()
+def _wake(stage: Stage, step: Step, places: _Places) -> None:
+    stage.wake()
 
 
-def _send(simulation: Simulation, step: Step, places: _Places) -> None:
-    endpoint = simulation.endpoint
-    for platform in simulation.platforms.values():
+def _send(stage: Stage, step: Step, places: _Places) -> None:
+    endpoint = stage.endpoint
+    for platform in stage.platforms.values():
         if endpoint in platform.store and platform.store[endpoint].registered:
             platform.downlink(endpoint, bytes.fromhex(step.send or ""))
 
 
-def _fault(simulation: Simulation, step: Step, places: _Places) -> None:
-    simulation.faults.begin(step.fault or "", step.parameters)
+def _fault(stage: Stage, step: Step, places: _Places) -> None:
+    stage.faults.begin(step.fault or "", step.parameters)
 
 
-def _clear(simulation: Simulation, step: Step, places: _Places) -> None:
-    simulation.faults.clear()
+def _clear(stage: Stage, step: Step, places: _Places) -> None:
+    stage.faults.clear()
 
 
-_DEEDS: Mapping[str, Callable[[Simulation, Step, _Places], None]] = {
+_DEEDS: Mapping[str, Callable[[Stage, Step, _Places], None]] = {
     "place": _place,
     "network": _network,
     "power": _power,

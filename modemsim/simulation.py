@@ -3,173 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
-import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from modemsim.coap.dtls.engine import BackendError, KeyLog, choose
-from modemsim.commands.catalogue import catalogue
 from modemsim.faults import Faults
-from modemsim.net import Address
-from modemsim.net.routes import SECURED, Routes, parse_route
-from modemsim.platforms.aep_mqtt import AepMqtt
-from modemsim.platforms.aep_tcp import AepTcp
-from modemsim.platforms.base import Platform
-from modemsim.platforms.china_telecom import Aep, CtIot
-from modemsim.platforms.connected import ConnectedPlatform
-from modemsim.platforms.echo import Echo
-from modemsim.platforms.time_server import TimeServer
+from modemsim.net.routes import Routes, parse_route
+from modemsim.options import OptionError, Options
 from modemsim.port.base import HasLines, Port
 from modemsim.port.uart import Uart
 from modemsim.profile import Profile, load
-from modemsim.radio.network import DEFAULT_START, Network
 from modemsim.scenario import Director, ScenarioError
 from modemsim.scenario import load as load_scenario
-from modemsim.trace import Record, Trace, host_port
-from modemsim.ue.language import Language
+from modemsim.trace import Record, host_port
 from modemsim.ue.module import Ue
 from modemsim.ue.usim import SimState
+from modemsim.world import World
 
-PLATFORMS = ("builtin", "none")
 ACTIONS = ("on", "off", "reset", "cut")
-
-
-Service = Echo | TimeServer
-"""A host in the box that is no platform."""
-
-
-class OptionError(ValueError):
-    """A run cannot be set up as asked; the message is one sentence."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a run is made of; the fields are those of `modemsim run`."""
-
-    profile: str
-    seed: int = 0
-    platform: str = "builtin"
-    routes: tuple[str, ...] = ()
-    offline: bool = False
-    imei: str | None = None
-    imsi: str | None = None
-    state_dir: Path | None = None
-    overrides: tuple[str, ...] = ()
-    strict_devices: bool = False
-    psk: tuple[str, ...] = ()
-    """Pre-shared keys that the platforms know, each "IMEI=HEX"."""
-    keylog: Path | None = None
-    """File that gets the secrets of the module's DTLS sessions in the format of NSS, for dissectors."""
-    scenario: Path | None = None
-    baud_check: bool = False
-    """Whether a host at another rate than the module's gets garbage, where the port knows its rate."""
-    start: datetime = DEFAULT_START
-    """The network's date at the start, which NITZ tells the module; a fixed one makes runs repeatable."""
-
-    def __post_init__(self) -> None:
-        if self.platform not in PLATFORMS:
-            near = difflib.get_close_matches(self.platform, PLATFORMS, 1)
-            meant = f"; did you mean {near[0]}?" if near else ""
-            raise OptionError(f"--platform {self.platform}: choose builtin or none{meant}")
-        for name in ("imei", "imsi"):
-            value = getattr(self, name)
-            if value is not None and not (value.isascii() and value.isdigit() and len(value) == 15):
-                raise OptionError(f"--{name} {value}: an {name.upper()} has 15 digits")
-
-
-def parse_psk(text: str) -> tuple[str, bytes]:
-    """Identity and key of "IMEI=HEX"; raises OptionError."""
-    endpoint, equals, digits = text.partition("=")
-    try:
-        key = bytes.fromhex(digits)
-    except ValueError:
-        key = b""
-    if not endpoint or not equals or not key:
-        raise OptionError(f"--psk {text}: write IMEI=HEX with the key as hex digits")
-    return endpoint, key
-
-
-@dataclass
-class World:
-    """What several modules may share: the access network, the built-in platforms and the record."""
-
-    network: Network
-    trace: Trace
-    platforms: Mapping[str, Platform] = field(default_factory=dict)
-    connected: Mapping[str, ConnectedPlatform] = field(default_factory=dict)
-    services: Mapping[str, Service] = field(default_factory=dict)
-    started: bool = False
-    _languages: dict[int, tuple[Profile, Language]] = field(default_factory=dict, repr=False)
-
-    @classmethod
-    def build(cls, options: Options, cell: Mapping[str, Any] | None = None) -> World:
-        """A network with these values of its cell and, unless switched off, platforms and small hosts."""
-        trace = Trace(asyncio.get_running_loop().time)
-        platforms: list[Platform] = []
-        if options.platform == "builtin":
-            for kind in (CtIot, Aep):
-                stream = random.Random(f"{options.seed}/{kind.__name__}")
-                platforms.append(kind(trace=trace, stream=stream, strict=options.strict_devices))
-        network = Network(start=options.start, **(cell or {}))
-        if not platforms:
-            return cls(network, trace)
-        for platform in platforms:
-            for endpoint, key in map(parse_psk, options.psk):
-                platform.store.secure(endpoint, key)
-        kinds: tuple[type[ConnectedPlatform], ...] = (AepMqtt, AepTcp)
-        connected = [kind(trace=trace, strict=options.strict_devices) for kind in kinds]
-        return cls(
-            network,
-            trace,
-            {platform.name: platform for platform in platforms},
-            {platform.name: platform for platform in connected},
-            {Echo.name: Echo(trace=trace), TimeServer.name: TimeServer(network.now_utc, trace=trace)},
-        )
-
-    def language(self, profile: Profile) -> Language:
-        """What modules of this profile speak, made once for all of them; raises `ProfileError`."""
-        known = self._languages.get(id(profile))
-        if known is None:
-            known = profile, Language.of(profile, catalogue(profile))
-            self._languages[id(profile)] = known
-        return known[1]
-
-    @property
-    def addresses(self) -> dict[str, Address]:
-        """Real address of each platform and service, by name, and of the platforms' ports for DTLS."""
-        plain = {peer.name: peer.address for peer in self._peers}
-        secured = {SECURED.format(name): item.secure_address for name, item in self.platforms.items()}
-        return plain | secured
-
-    def place(self, name: str, address: Address) -> None:
-        """Give a platform or service, by its name in `addresses`, the address it will start on."""
-        for peer in self._peers:
-            if name == peer.name:
-                peer.address = address
-            elif isinstance(peer, Platform) and name == SECURED.format(peer.name):
-                peer.secure_address = address
-
-    @property
-    def _peers(self) -> list[Platform | ConnectedPlatform | Service]:
-        return [*self.platforms.values(), *self.connected.values(), *self.services.values()]
-
-    async def start(self) -> None:
-        """Open the platforms' sockets; nothing happens the second time."""
-        if not self.started:
-            self.started = True
-            for peer in self._peers:
-                await peer.start()
-
-    async def stop(self) -> None:
-        """Close the platforms."""
-        if self.started:
-            self.started = False
-            for peer in self._peers:
-                await peer.stop()
 
 
 def _director(simulation: Simulation, path: Path | None) -> Director | None:

@@ -11,7 +11,7 @@ from modemsim.commands.catalogue import catalogue, declarations
 from modemsim.net import bearer
 from modemsim.profile import Profile, ProfileError, available, load
 from modemsim.profile.events import EVENTS
-from modemsim.radio import radio
+from modemsim.radio import delays
 from modemsim.ue import firmware
 from modemsim.ue.cloud_states import Cloud
 from modemsim.ue.language import error_table
@@ -45,7 +45,7 @@ def test_every_situation_a_command_declares_has_an_answer(shipped: Profile) -> N
 
 
 def test_every_delay_that_is_drawn_is_declared(shipped: Profile) -> None:
-    needed = {*radio.DELAYS, *bearer.DELAYS, *(step.after for step in shipped.boot.sequence)}
+    needed = {*delays.DELAYS, *bearer.DELAYS, *(step.after for step in shipped.boot.sequence)}
     needed |= {command.delay for command in catalogue(shipped)}
     needed |= set(firmware.DELAYS) if shipped.firmware else set()
     assert needed <= shipped.timing.keys()
@@ -85,6 +85,14 @@ def test_an_extending_profile_says_only_what_differs(tmp_path: Path) -> None:
     assert (mine.name, mine.identity.revision) == ("mine", "X1")
     assert mine.identity.model == base.identity.model
     assert base.commands.keys() - mine.commands.keys() == {"+QENG"}
+
+
+def test_an_extending_profile_adds_lines_to_those_of_its_parent(tmp_path: Path) -> None:
+    more = '[[more_urcs]]\non = "sim"\nline = "+X: {state}"\nsource = "desk"\nprovenance = "log"\n'
+    path = write(tmp_path, 'extends = "bc260y"\nname = "mine"\n' + more)
+    mine, base = load(path), load("bc260y")
+    assert mine.urcs[:-1] == base.urcs
+    assert (mine.urcs[-1].on, mine.urcs[-1].line) == ("sim", "+X: {state}")
 
 
 @pytest.mark.parametrize(

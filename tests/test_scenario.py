@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from modemsim import clock
+from modemsim.options import OptionError, Options
 from modemsim.port.memory_port import MemoryPort
 from modemsim.scenario import PLACES, ScenarioError, load
-from modemsim.simulation import OptionError, Options, Simulation
+from modemsim.simulation import Simulation
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "commuter.toml"
 

@@ -105,6 +105,8 @@ class CommandDoc:
     delay: str
     max_response: float
     data_mode: bool
+    items: tuple[tuple[str, str], ...] = ()
+    """Of a command that sets one of many items: each item's line of `=?`, and what it does."""
 
 
 class Command:
@@ -281,6 +283,9 @@ class Command:
 
     def refused(self, ue: Any, situation: str) -> None:
         """Called after a refusal; override it where the module remembers the reason."""
+
+    def cancelled(self, ue: Any) -> None:
+        """Called when the host gave up its data behind the prompt and that is no refusal."""
 
     def check(self, form: Form, ue: Any) -> None:
         """Raise the `Refusal` of the first need that is not met in this form."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from modemsim.at.template import fit_spacing, line_name
@@ -29,31 +30,39 @@ def setting(settings: Settings, key: str) -> int:
     return DEFAULTS[key] if value is None else int(value)
 
 
+class Verbatim(str):
+    """Text of somebody else (received data): no spacing is applied to it, and as a URC it has no frame."""
+
+
 @dataclass(frozen=True)
 class Dialect:
     """How one module speaks AT. The defaults are those of V.250 and 27.007; durations are in seconds.
 
     chain: one OK for a whole `;` chain, or one for each command in it (Neul family). space_after_colon,
-    spacing_exceptions: "+CSQ: 8,0" or "+CSQ:8,0", and the names that do the opposite. echo: bytes as they
-    arrive, or the line when its processing starts (without its end). busy: input while a command runs
-    waits, is dropped, is refused line by line, or ends the command (V.250 5.6.1). max_line: characters a
-    line may have, AT included. junk: skip what stands before AT, and lines without any; refuse such lines;
-    or error: AT must come first. repeat: whether A/ exists. multi_line: one frame for all information lines
-    of a command, or one for each. quoted_numbers, unquoted_text: what is tolerated in parameters. escapes:
-    whether `\\22`, `\\"` and `\\\\` mean something inside quotes. quiet: ATQ1 silences all commands, or only
-    basic ones. quiet_urcs: ATQ1 silences URCs too. prompt: what asks for data. urc_gap: idle line before a
-    URC and between a URC and a response. typing_hold: how long a host that stopped in the middle of a line
-    holds URCs back.
+    spacing_exceptions: "+CSQ: 8,0" or "+CSQ:8,0", and the names that do the opposite. separators: what stands
+    between a name and its values where that is no colon ("+QLWEVTIND=3"). echo: bytes as they arrive, or the
+    line when its processing starts (without its end). busy: input while a command runs waits, is dropped, is
+    refused line by line, or ends the command (V.250 5.6.1). max_line: characters a line may have, AT
+    included. junk: skip what stands before AT, and lines without any; refuse such lines; or error: AT must
+    come first. repeat: whether A/ exists. line_errors: a line in which the UART lost a character by parity or
+    framing is refused, or taken without that character. multi_line: one frame for all information lines of a
+    command, or one for each. quoted_numbers, unquoted_text: what is tolerated in parameters. escapes: whether
+    `\\22`, `\\"` and `\\\\` mean something inside quotes. quiet: ATQ1 silences all commands, or only basic
+    ones. quiet_urcs: ATQ1 silences URCs too. prompt: what asks for data. urc_gap: idle line before a URC and
+    between a URC and a response. typing_hold: how long a host that stopped in the middle of a line holds URCs
+    back.
     """
 
     chain: Literal["one_ok", "ok_each"] = "one_ok"
     space_after_colon: bool = True
     spacing_exceptions: frozenset[str] = frozenset()
+    separators: Mapping[str, str] = field(default_factory=dict)
     echo: Literal["byte", "line"] = "byte"
     busy: Literal["queue", "drop", "refuse", "abort"] = "queue"
     max_line: int = 4096
     junk: Literal["skip", "refuse", "error"] = "skip"
     repeat: bool = True
+    line_errors: Literal["lost", "refuse"] = "lost"
     multi_line: Literal["block", "framed"] = "block"
     quoted_numbers: bool = True
     unquoted_text: bool = True
@@ -66,10 +75,13 @@ class Dialect:
 
     def fit(self, line: str) -> str:
         """A reply or URC line, written with a space after the colon, in this module's spacing."""
-        if self.space_after_colon and not self.spacing_exceptions:
+        plain = self.space_after_colon and not self.spacing_exceptions and not self.separators
+        if isinstance(line, Verbatim) or plain:
             return line
-        exceptional = bool(self.spacing_exceptions) and line_name(line) in self.spacing_exceptions
-        return fit_spacing(line, self.space_after_colon is not exceptional)
+        name = line_name(line) if self.spacing_exceptions or self.separators else None
+        if name is not None and name in self.separators:
+            return name + self.separators[name] + line[len(name) + 1 :].lstrip()
+        return fit_spacing(line, self.space_after_colon is not (name in self.spacing_exceptions))
 
 
 def to_bytes(text: str) -> bytes:

@@ -185,6 +185,7 @@ class Interpreter:
             situation = mode.cancelled if data is DataEnd.CANCELLED else mode.timed_out
             if situation:
                 raise Refusal(situation)
+            command.cancelled(self.ue)
             return False
         values["data"] = data
         return True

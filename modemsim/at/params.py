@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from modemsim.at.number_params import Choice, Flag, Int
 from modemsim.at.param import REQUIRED, Param, Spec, Token
-from modemsim.at.text_params import Address, Bits, Hex, Ignored, Raw, Text, quote
+from modemsim.at.text_params import Address, Bits, Either, Hex, Ignored, Raw, Text, quote
 
 __all__ = [
     "REQUIRED",
     "Address",
     "Bits",
     "Choice",
+    "Either",
     "Flag",
     "Hex",
     "Ignored",

@@ -21,6 +21,8 @@ LINE_TOO_LONG = "line_too_long"
 BUSY = "busy"
 NO_PREFIX = "no_prefix"
 ABORTED = "aborted"
+PARITY_ERROR = "parity_error"
+FRAMING_ERROR = "framing_error"
 INTERNAL = "internal"
 
 LANGUAGE_SITUATIONS: Mapping[str, str] = {
@@ -35,6 +37,8 @@ LANGUAGE_SITUATIONS: Mapping[str, str] = {
     BUSY: "another command is still running",
     NO_PREFIX: "the line does not start with AT",
     ABORTED: "the host ended the command before its result",
+    PARITY_ERROR: "a character of the line came with wrong parity (dialect line_errors = refuse)",
+    FRAMING_ERROR: "a character of the line came without its stop bit (dialect line_errors = refuse)",
     INTERNAL: "the simulator failed in the command's handler",
 }
 

@@ -228,3 +228,27 @@ class Ignored(Param):
     def render(self, value: Any) -> str:
         """An empty field."""
         return ""
+
+
+class Either(Param):
+    """A number or a string in the same place, told apart by the quotes: `Either(Int(0, 1460), Raw(2920))`."""
+
+    def __init__(self, bare: Param, quoted: Param, **common: Any) -> None:
+        super().__init__(**common)
+        self.bare = bare
+        self.quoted = quoted
+
+    def parse(self, token: Token) -> Any:
+        """The value of the one that the quotes mean."""
+        return (self.quoted if token.quoted else self.bare).parse(token)
+
+    def render(self, value: Any) -> str:
+        """As the one it belongs to shows it."""
+        return (self.quoted if isinstance(value, str) else self.bare).render(value)
+
+    def situations(self) -> set[str]:
+        """The situations in which parsing can refuse."""
+        return self.bare.situations() | self.quoted.situations()
+
+    def _range(self) -> str:
+        return self.bare.supported()

@@ -11,7 +11,7 @@ from bisect import insort
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from modemsim.at.dialect import Dialect, to_bytes
+from modemsim.at.dialect import Dialect, Verbatim, to_bytes
 
 _INSTANT = 1e-6
 """Seconds within which two instants are the same (rounding of timers)."""
@@ -107,4 +107,4 @@ class UrcQueue:
 
 def frame(line: str) -> bytes:
     """A URC as it stands on the line."""
-    return b"\r\n" + to_bytes(line) + b"\r\n"
+    return to_bytes(line) if isinstance(line, Verbatim) else b"\r\n" + to_bytes(line) + b"\r\n"

@@ -8,6 +8,7 @@ spelling and numbers are those of SIMCom's AEP note, which wins where they disag
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from modemsim.at.command import Command
@@ -168,7 +169,7 @@ class Ctm2mreg(Command):
             (address, parameters["port"]),
             name=endpoint_name(EndpointForm.URN_IMEI_IMSI, ue.identity.imei, ue.usim.imsi),
             lifetime=parameters["lifetime"],
-            service=AEP,
+            service=replace(AEP, at_update=parameters["tau"]),
             protection=_protection(parameters),
         )
 

@@ -137,7 +137,7 @@ class Uplink(Service):
             raise Refusal("uplink_busy")
         if ue.uplinks.pending >= ue.limit("uplink_queue"):
             raise Refusal("uplink_full")
-        needs.bearer(ue)
+        neul_needs.network(ue)
         if ue.cloud.state is Cloud.OBSERVED:
             ue.uplinks.send(data, confirmable=confirmable, rai=rai, sequence=sequence)
             return

@@ -76,7 +76,7 @@ class ViewProfile(Command):
 
 
 class FlowControl(SettingCommand):
-    """Flow control between host and module; kept, the simulated line needs none."""
+    """Flow control between host and module: RTS stops the module, CTS the host, where that is asked for."""
 
     name, source = "+IFC", "ITU-T V.250 (07/2003), 6.2.12"
     dce_by_dte = Choice(0, 2, doc="how the host stops the module: 0 not at all, 2 RTS")

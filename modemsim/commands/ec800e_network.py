@@ -19,6 +19,7 @@ EC2X = "Quectel EC2x AT manual 2.0"
 STACK = "AT objects of the vendor's newer stack (EC718)"
 HOST = "host firmware for the EC800E-CN"
 
+NEIGHBOUR = '+QENG: "neighbourcell intra","LTE",{earfcn},{pci},{rsrp},{rsrq},{rssi},{sinr}'
 FIRST_TDD_BAND = 33
 BANDWIDTHS = {6: 0, 15: 1, 25: 2, 50: 3, 75: 4, 100: 5}
 """Bandwidth codes of AT+QENG by resource blocks."""
@@ -110,8 +111,7 @@ class Qeng(Command):
     def write(self, ue: Ue, cells: str) -> Any:
         cell = _cell(ue)
         if cells == "neighbourcell":
-            return cell and ('+QENG: "neighbourcell intra","LTE",{earfcn},{pci},{rsrp},{rsrq},{rssi},{sinr}'
-                             .format_map(cell))  # fmt: skip
+            return cell and [NEIGHBOUR.format_map(one) for one in (cell, *_neighbours(ue, cell))]
         return cell or '+QENG: "servingcell","SEARCH"'
 
 
@@ -308,6 +308,15 @@ class Qurccfg(Command):
             return {"port": ue.settings.get("+QCFG.urc/port")}
         ue.settings.set("+QCFG.urc/port", port)
         return None
+
+
+def _neighbours(ue: Ue, serving: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The other cell on the same channel, as one line of AT+QENG="neighbourcell"."""
+    cell = ue.network.neighbour
+    if cell is None or cell.earfcn != serving["earfcn"]:
+        return []
+    width = serving["rssi"] - serving["rsrp"] + serving["rsrq"]
+    return [{**cell.values(), "rssi": cell.rsrp - cell.rsrq + width}]
 
 
 def _cell(ue: Ue) -> dict[str, Any] | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from modemsim.at.command import Command
 from modemsim.at.params import Address, Choice, Int
 from modemsim.at.result import Refusal
 from modemsim.commands import needs
+from modemsim.commands.sockets_common import SocketCommand
 from modemsim.net import ntp
 from modemsim.net.ping import Echo, ping
 from modemsim.net.resolver import NameFailed, NameProblem
@@ -20,23 +20,32 @@ ANSWER_TIME, TRIES = 10.0, 4
 """Seconds for an answer of a time server, and requests: 40 s in all (an imitation)."""
 
 
-def _idle(ue: Ue, job: str) -> None:
+def _begin(ue: Ue, job: str, situation: str = "running") -> None:
+    """Start what can run only once at a time; refuses while it runs."""
     if job in ue.sockets.jobs:
-        raise Refusal("running")
+        raise Refusal(situation)
+    ue.sockets.jobs.add(job)
 
 
-async def _addresses(ue: Ue, host: str, *, cached: bool = True) -> tuple[str, list[str]]:
+def _number(ue: Ue, situation: str) -> int:
+    """The number of a failure that a line tells, remembered for the command that tells the last one."""
+    return ue.sockets.number(ue.sockets.failed(situation))
+
+
+async def _addresses(ue: Ue, host: str, context: int = 0, *, cached: bool = True) -> tuple[str, list[str]]:
     """The situation ("ok" or why not) and the addresses."""
+    if not ue.pdp.carries(context):
+        return "no_bearer", []
     try:
         return "ok", await ue.resolver.resolve(host, cached=cached)
     except NameFailed as failed:
         return ("no_bearer" if failed.problem is NameProblem.NO_BEARER else "dns"), []
 
 
-class Qdns(Command):
+class Qdns(SocketCommand):
     """Look a host name up; the addresses follow the OK."""
 
-    name, source, group, provenance = "+QDNS", "EC616S source; " + IMITATION, "sockets", "inferred"
+    name, source, provenance = "+QDNS", "EC616S source; " + IMITATION, "inferred"
     max_response = 30.0
     needs, errors = (needs.bearer,), ("no_bearer", "running", "missing_parameter")
     test_reply = '+QDNS: (0-2),("URL")'
@@ -49,48 +58,48 @@ class Qdns(Command):
             return
         if host is None:
             raise Refusal("missing_parameter")
-        _idle(ue, LOOKUP)
+        _begin(ue, LOOKUP)
         ue.spawn(self._look_up(ue, host, cached=mode == 0))
 
     async def _look_up(self, ue: Ue, host: str, *, cached: bool) -> None:
-        ue.sockets.jobs.add(LOOKUP)
         _, found = await _addresses(ue, host, cached=cached)
         ue.sockets.jobs.discard(LOOKUP)
         for address in found:
             ue.publish("name.address", address=address)
-        if not found:
+        if found:
+            ue.publish("name.found", addresses=",".join(found))
+        else:
             ue.publish("name.failed", error=ue.sockets.number("dns"))
 
 
-class Qidnsgip(Command):
+class Qidnsgip(SocketCommand):
     """Look a host name up; a summary and the addresses follow the OK."""
 
-    name, source, group, provenance = "+QIDNSGIP", IMITATION, "sockets", "inferred"
+    name, source, provenance = "+QIDNSGIP", IMITATION, "inferred"
     max_response = 60.0
-    errors = ("no_bearer", "running")
+    errors = ("no_bearer", "dns_busy")
     context = Int(0, 15, doc="packet data context")
     host = Address(150, doc="name")
 
     def write(self, ue: Ue, context: int, host: str) -> None:
-        _idle(ue, LOOKUP)
-        ue.spawn(self._look_up(ue, host))
+        _begin(ue, LOOKUP, "dns_busy")
+        ue.spawn(self._look_up(ue, host, context))
 
-    async def _look_up(self, ue: Ue, host: str) -> None:
-        ue.sockets.jobs.add(LOOKUP)
-        situation, found = await _addresses(ue, host)
+    async def _look_up(self, ue: Ue, host: str, context: int) -> None:
+        situation, found = await _addresses(ue, host, context)
         ue.sockets.jobs.discard(LOOKUP)
         if not found:
-            ue.publish("host.failed", error=ue.sockets.number(situation))
+            ue.publish("host.failed", error=_number(ue, situation))
             return
         ue.publish("host.found", count=len(found))
         for address in found:
             ue.publish("host.address", address=address)
 
 
-class Qping(Command):
+class Qping(SocketCommand):
     """Ping a host: a line for each echo, then a summary."""
 
-    name, source, group, provenance = "+QPING", LOG, "sockets", "log"
+    name, source, provenance = "+QPING", LOG, "log"
     errors = ("no_bearer", "running")
     context = Int(0, 15, doc="packet data context")
     host = Address(150, doc="address or name")
@@ -101,18 +110,17 @@ class Qping(Command):
     def write(self, ue: Ue, context: int, host: str, timeout: int, count: int, size: int) -> None:
         if not ue.quirk("open_without_address"):
             needs.bearer(ue)
-        _idle(ue, PING)
-        ue.spawn(self._run(ue, host, timeout, count, size))
+        _begin(ue, PING)
+        ue.spawn(self._run(ue, host, context, timeout, count, size))
 
-    async def _run(self, ue: Ue, host: str, timeout: int, count: int, size: int) -> None:
-        ue.sockets.jobs.add(PING)
-        situation, found = await _addresses(ue, host)
-        if ue.radio.ip is None:
-            ue.publish("echo.failed", error=ue.sockets.number("no_bearer"))
+    async def _run(self, ue: Ue, host: str, context: int, timeout: int, count: int, size: int) -> None:
+        situation, found = await _addresses(ue, host, context)
+        if not ue.pdp.carries(context):
+            ue.publish("echo.failed", error=_number(ue, "no_bearer"))
         elif found:
             await self._ping(ue, found[0], timeout, count, size)
         else:
-            ue.publish("echo.failed", error=ue.sockets.number(situation))
+            ue.publish("echo.failed", error=_number(ue, situation))
         ue.sockets.jobs.discard(PING)
 
     async def _ping(self, ue: Ue, ip: str, timeout: int, count: int, size: int) -> None:
@@ -123,7 +131,7 @@ class Qping(Command):
             except ConnectionError:
                 echo = None
             if echo is None:
-                ue.publish("echo.lost", error=ue.sockets.number("timeout"), host=ip)
+                ue.publish("echo.lost", error=_number(ue, "timeout"), host=ip)
             else:
                 answers.append(echo)
                 ue.publish("echo.answered", host=ip, size=size, rtt=echo.rtt, ttl=echo.ttl)
@@ -132,10 +140,10 @@ class Qping(Command):
                    shortest=min(times), longest=max(times), average=sum(times) // len(times))  # fmt: skip
 
 
-class Qntp(Command):
+class Qntp(SocketCommand):
     """Ask a time server and set the calendar; the time follows the OK, in UTC with the zone beside it."""
 
-    name, source, group, provenance = "+QNTP", "EG800K test plan; " + IMITATION, "sockets", "inferred"
+    name, source, provenance = "+QNTP", "EG800K test plan; " + IMITATION, "inferred"
     max_response = 125.0
     errors = ("running",)
     context = Int(0, 15, doc="packet data context")
@@ -144,18 +152,22 @@ class Qntp(Command):
     set = Choice(0, 1, default=1, doc="0 only tell the time, 1 set the calendar too")
 
     def write(self, ue: Ue, context: int, host: str, port: int, set: int) -> None:
-        _idle(ue, TIME)
-        ue.sockets.jobs.add(TIME)
-        ue.spawn(self._run(ue, host, port, bool(set)))
+        _begin(ue, TIME)
+        ue.ip.time_server = (host, port)
+        ue.spawn(self._run(ue, context, bool(set)))
 
-    async def _run(self, ue: Ue, host: str, port: int, sets: bool) -> None:
-        situation, found = await _addresses(ue, host)
-        if ue.radio.ip is None:
+    def read(self, ue: Ue) -> str | None:
+        return None if TIME not in ue.sockets.jobs else '+QNTP: "{}",{}'.format(*ue.ip.time_server)
+
+    async def _run(self, ue: Ue, context: int, sets: bool) -> None:
+        host, port = ue.ip.time_server
+        situation, found = await _addresses(ue, host, context)
+        if not ue.pdp.carries(context):
             situation = "no_bearer"
         told = await ntp.ask(ue.bearer, (found[0], port), ANSWER_TIME, TRIES) if situation == "ok" else None
         ue.sockets.jobs.discard(TIME)
         if told is None:
-            error = ue.sockets.number("timeout" if situation == "ok" else situation)
+            error = _number(ue, "timeout" if situation == "ok" else situation)
             ue.publish("time.failed", error=error)
             return
         zone = ue.calendar.zone_quarters

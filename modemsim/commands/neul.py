@@ -10,11 +10,13 @@ from modemsim.at.result import Refusal
 from modemsim.commands import needs, neul_needs
 from modemsim.commands.settings import SettingCommand
 from modemsim.ue.module import Ue
+from modemsim.ue.usim import SimState, Usim
 
 LOGS = "replies of real BC35-G, BC28 and BC68 modules"
 COMMANDS = "commands that shipping host drivers send"
 IMITATION = "module-side source of a BC95 imitation"
 LIST = "command lists of the vendor's manuals"
+USIM_ERRORS = ("sim_busy", "radio_off", "no_sim", "pin_required", "puk_required")
 
 
 class Nrb(Command):
@@ -40,7 +42,7 @@ class Cimi(Command):
     """Tell the IMSI of the USIM."""
 
     name, source, test_reply = "+CIMI", LOGS, ""
-    needs, errors = (neul_needs.usim_up,), ("sim_busy", "radio_off", "no_sim")
+    needs, errors = (neul_needs.usim_up,), USIM_ERRORS
 
     def execute(self, ue: Ue) -> str:
         return ue.usim.imsi
@@ -51,7 +53,7 @@ class Nccid(Command):
 
     name, source, test_reply = "+NCCID", LOGS, ""
     needs = read_needs = (neul_needs.usim_up,)
-    errors = ("sim_busy", "radio_off", "no_sim")
+    errors = USIM_ERRORS
     execute_reply = read_reply = "+NCCID: {iccid}"
 
     def execute(self, ue: Ue) -> Any:
@@ -62,21 +64,42 @@ class Nccid(Command):
 
 
 class Npin(Command):
-    """Enter the PIN, or PUK and new PIN; a line tells the outcome."""
+    """Verify, change, ask for or give up the PIN, or unblock it with the PUK; a line behind the OK tells."""
 
-    name, source, testable = "+NPIN", LIST, False
+    name, source, testable = (
+        "+NPIN",
+        LIST + "; host programs for modules of the same chip; an imitation",
+        False,
+    )
     needs, errors = (needs.card,), ("no_sim", "bad_value")
-    write_reply = "+NPIN: {outcome}"
-    command = Choice(0, 4, doc="0 verify the PIN, 4 unblock with the PUK")
-    code = Text(8, min_length=4, doc="PIN, or PUK")
-    new_pin = Text(8, min_length=4, default=None, doc="new PIN, with a PUK")
+    command = Choice(*range(5), doc="0 verify, 1 change, 2 ask for it at the start, 3 no longer, 4 unblock")
+    code = Text(8, doc="PIN, or PUK")
+    new_pin = Text(8, default=None, doc="new PIN, with 1 and 4")
 
-    def write(self, ue: Ue, command: int, code: str, new_pin: str | None) -> Any:
-        if (command == 4) != (new_pin is not None):
+    def write(self, ue: Ue, command: int, code: str, new_pin: str | None) -> Answer:
+        if (command in (1, 4)) != (new_pin is not None):
             raise Refusal("bad_value")
-        if ue.usim.ready:
-            return {"outcome": "ERROR PIN disabled"}
-        return {"outcome": "OK" if ue.usim.unlock(code, new_pin) else "ERROR wrong PIN"}
+        return Answer(
+            after=lambda: ue.publish("usim.pin", outcome=self._outcome(ue.usim, command, code, new_pin))
+        )
+
+    def _outcome(self, card: Usim, command: int, code: str, new_pin: str | None) -> str:
+        """What becomes of it, in the words of the line."""
+        if not all(len(one) >= 4 and one.isdecimal() for one in (code, new_pin or code)):
+            return "ERROR wrong format"
+        if card.state is SimState.PUK and command != 4:
+            return "ERROR PIN blocked"
+        if command == 2 and card.pin_required:
+            return "PIN already enabled"
+        if command in (0, 1, 3) and not card.pin_required:
+            return "ERROR PIN disabled"
+        if command == 4:
+            fine = card.unblock(code, new_pin or "")
+        else:
+            fine = card.unlock(code, None) and card.require_pin(command != 3, code)
+        if fine and command == 1:
+            card.pin = new_pin or card.pin
+        return "OK" if fine else f"ERROR wrong PIN ({card.pin_tries})"
 
 
 class Nconfig(Command):

@@ -14,6 +14,7 @@ from modemsim.net.ping import ping
 from modemsim.ue.module import Ue
 
 TS27007 = "3GPP TS 27.007, "
+PING = "ping"
 
 
 class Cfun(Command):
@@ -37,20 +38,20 @@ class Cereg(SettingCommand):
     """Tell the EPS registration and choose how much of it is reported by itself."""
 
     name, source = "+CEREG", LOGS
-    read_reply = "+CEREG: {n},{stat}[,{tac},{ci},{act}][,{cause_type},{cause}][,{active},{periodic}]"
+    read_reply = "+CEREG: {n},{stat}[,{tac},{ci},{act}][,{cause_type},{cause}][,{timers}]"
     n = Int(0, 5, doc="0 none, 1 state, 2 and cell, 3 and cause, 4 and timers, 5 all")
 
     def read(self, ue: Ue) -> Any:
         n = ue.settings.get("+CEREG.n")
         place = ue.access.registration()
-        fields = dict.fromkeys(("tac", "ci", "act", "cause_type", "cause", "active", "periodic"))
+        fields = dict.fromkeys(("tac", "ci", "act", "cause_type", "cause", "timers"))
         shown: dict[str, Any] = {**fields, "n": n, "stat": place["stat"]}
         if n >= 2:
             shown |= {"tac": place["tac"] or "0000", "ci": place["ci"] or "00000000", "act": 9}
         if n in (3, 5):
             shown |= {"cause_type": place["cause_type"], "cause": place["cause"]}
         if n >= 4:
-            shown |= {"active": "", "periodic": ""}
+            shown["timers"] = f"{place['active'] or ''},{place['tau'] or ''}"
             shown |= {name: "" for name in ("cause_type", "cause") if shown[name] is None}
         return shown
 
@@ -61,83 +62,6 @@ class Cereg(SettingCommand):
         report = {"stat": ue.radio.emm.stat, "tac": None, "ci": None, "act": None, "reject": None,
                   "saving": ue.radio.saving}  # fmt: skip
         return Answer(after=lambda: ue.publish("emm", **report))
-
-
-class Cgdcont(Command):
-    """Define a bearer context; context 0 is the default bearer of the attach."""
-
-    name, source = "+CGDCONT", LOGS
-    read_reply = '+CGDCONT: {cid},"{type}",["{apn}"],,0,0,,,,,0'
-    errors = ("bad_value",)
-    cid = Int(0, 10, doc="context")
-    pdp_type = Choice(
-        "IP", "IPV6", "IPV4V6", "NONIP", default=None, doc="type of addresses; without it it is removed"
-    )
-    apn = Text(100, default="", doc="access point name")
-    address = Ignored(doc="given by the network")
-    d_comp = Ignored(doc="data compression")
-    h_comp = Ignored(doc="header compression")
-
-    def read(self, ue: Ue) -> Any:
-        return [
-            {"cid": cid, "type": kind, "apn": apn or None, "name": apn}
-            for cid, (kind, apn) in ue.access.contexts().items()
-        ]
-
-    def write(self, ue: Ue, cid: int, pdp_type: str | None, apn: str) -> None:
-        ue.access.define_context(cid, None if pdp_type is None else (pdp_type, apn))
-
-
-class Cgcontrdp(Command):
-    """Tell what the network gave the default bearer: the access point in use."""
-
-    name, source, test_reply = "+CGCONTRDP", LOGS, "+CGCONTRDP: (0)"
-    execute_reply = '+CGCONTRDP: 0,,"{apn}"'
-
-    def execute(self, ue: Ue) -> Any:
-        if ue.radio.ip is None:
-            return None
-        plmn = ue.network.plmn
-        return {"apn": f"{ue.network.apn}.MNC{plmn[3:]:0>3}.MCC{plmn[:3]}.GPRS".upper()}
-
-
-class Cgauth(Command):
-    """Keep user name and password of a bearer; the simulated network asks for none."""
-
-    name, source = "+CGAUTH", LIST
-    read_reply = '+CGAUTH: {cid},{auth_prot},"{userid}"'
-    cid = Int(0, 10, doc="context")
-    auth_prot = Choice(0, 1, 2, default=0, doc="0 none, 1 PAP, 2 CHAP")
-    userid = Text(20, default="", doc="user name")
-    password = Text(20, default="", doc="password")
-
-    def read(self, ue: Ue) -> Any:
-        kept = ue.settings.get("+CGAUTH.entries")
-        return [{"cid": cid, "auth_prot": prot, "userid": user} for cid, (prot, user, _) in kept.items()]
-
-    def write(self, ue: Ue, cid: int, auth_prot: int, userid: str, password: str) -> None:
-        kept = {key: value for key, value in ue.settings.get("+CGAUTH.entries").items() if key != str(cid)}
-        if auth_prot:
-            kept[str(cid)] = [auth_prot, userid, password]
-        ue.settings.set("+CGAUTH.entries", kept)
-
-
-class Cgapnrc(Command):
-    """Tell the rate control of each active bearer; the simulated network applies none."""
-
-    name, source, test_reply = "+CGAPNRC", LIST, "+CGAPNRC: (0)"
-    execute_reply = "+CGAPNRC: {cid}"
-
-    def execute(self, ue: Ue) -> Any:
-        return None if ue.radio.ip is None else {"cid": 0}
-
-
-class Cipca(SettingCommand):
-    """Choose whether the module attaches with a PDN connection."""
-
-    name, source = "+CIPCA", LIST
-    n = Choice(3, doc="3: no change of the connection when it is used")
-    attach = Choice(0, 1, default=1, doc="0 with, 1 without the wish to attach without a connection")
 
 
 class Crtdcp(SettingCommand):
@@ -305,13 +229,16 @@ class Nping(Command):
     """Send one ICMP echo request; a line behind the OK tells answer or failure."""
 
     name, source = "+NPING", LOGS
-    needs, errors = (neul_needs.radio_on, needs.attached), ("radio_off", "no_network")
+    needs, errors = (neul_needs.radio_on, needs.attached), ("radio_off", "no_network", "busy")
     test_reply = "+NPING: <remote_address>,(12-1500),(10-1000000)"
     remote_address = Address(40, names=False, doc="IP address")
     p_size = Int(12, 1500, default=12, doc="bytes")
     timeout = Int(10, 1_000_000, default=10_000, doc="milliseconds")
 
     def write(self, ue: Ue, remote_address: str, p_size: int, timeout: int) -> None:
+        if PING in ue.sockets.jobs:
+            raise Refusal("busy")
+        ue.sockets.jobs.add(PING)
         ue.spawn(self._ping(ue, remote_address, timeout / 1000))
 
     async def _ping(self, ue: Ue, host: str, seconds: float) -> None:
@@ -320,7 +247,13 @@ class Nping(Command):
         except ConnectionError:
             ue.publish("ping.failed", reason=2)
             return
-        if echo is None:
-            ue.publish("ping.failed", reason=1)
-        else:
+        finally:
+            ue.sockets.jobs.discard(PING)
+        if echo is not None:
             ue.publish("ping.answered", host=host, ttl=echo.ttl, rtt=echo.rtt)
+            return
+        if not ue.routes.answers(host):
+            ue.bearer.note(
+                "lost", direction="uplink", peer=host, reason="ICMP leaves by declared routes only"
+            )
+        ue.publish("ping.failed", reason=1)

@@ -8,7 +8,6 @@ from modemsim.at.command import Command
 from modemsim.at.params import Choice
 from modemsim.at.template import render
 from modemsim.commands.neul import LOGS
-from modemsim.radio.signal import Signal
 from modemsim.ue.module import Ue
 
 NOT_MEASURED = -32768
@@ -49,7 +48,7 @@ class Nuestats(Command):
     def write(self, ue: Ue, kind: str) -> list[str]:
         parts = {
             "RADIO": [render(line, figures(ue)) for line in RADIO],
-            "CELL": _cells(ue.radio.signal()),
+            "CELL": _cells(ue),
             "BLER": _block_errors(ue),
             "THP": _throughput(ue),
             "APPSMEM": [f"{name}:{value}" for name, value in ue.profile.words["appsmem"].items()],
@@ -91,12 +90,20 @@ def _or(value: int | None, unknown: int) -> int:
     return unknown if value is None else value
 
 
-def _cells(signal: Signal) -> list[str]:
-    """The serving cell, which is the only one there is: channel, cell, primary, powers."""
+def _cells(ue: Ue) -> list[str]:
+    """The serving cell, then the neighbour: channel, cell, primary, powers."""
+    signal, neighbour = ue.radio.signal(), ue.network.neighbour
     if signal.rsrp is None:
         return []
-    powers = ",".join(str(_tenths(value)) for value in (signal.rsrp, signal.rsrq, signal.rssi, signal.sinr))
-    return [f"{signal.earfcn},{signal.pci},1,{powers}"]
+    lines = [_line(signal.earfcn, signal.pci, 1, signal.rsrp, signal.rsrq, signal.rssi, signal.sinr)]
+    if neighbour is not None:
+        power = neighbour.rsrp, neighbour.rsrq, neighbour.rsrp - neighbour.rsrq, neighbour.sinr
+        lines.append(_line(neighbour.earfcn, neighbour.pci, 0, *power))
+    return lines
+
+
+def _line(earfcn: int | None, pci: int | None, primary: int, *powers: int | None) -> str:
+    return ",".join(map(str, (earfcn, pci, primary, *map(_tenths, powers))))
 
 
 def _block_errors(ue: Ue) -> list[str]:

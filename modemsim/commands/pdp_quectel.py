@@ -81,6 +81,16 @@ class Cgpaddr(Command):
         return {"cid": cid, "address": ue.radio.ip if cid == DEFAULT else None}
 
 
+class _Pdp(Command):
+    """Base of a command about contexts: the module remembers why it was refused."""
+
+    group = "pdp"
+
+    def refused(self, ue: Ue, situation: str) -> None:
+        """Keep the reason for AT+QIGETERROR; (de)activation itself has told its own."""
+        ue.sockets.failed(situation)
+
+
 class Qicsgp(Command):
     """Define a context with its authentication; told when only its number is given."""
 
@@ -101,10 +111,10 @@ class Qicsgp(Command):
         return None
 
 
-class Qiact(Command):
+class Qiact(_Pdp):
     """Activate a context for the module's own protocols; a context that is active stays so."""
 
-    name, source, group = "+QIACT", EC2X + "; EC800M log", "pdp"
+    name, source = "+QIACT", EC2X + "; EC800M log"
     max_response = 150.0
     errors = ("pdp_failed",)
     test_reply = "+QIACT: (1-15)"
@@ -120,22 +130,24 @@ class Qiact(Command):
             raise Refusal("pdp_failed")
 
 
-class Qideact(Command):
+class Qideact(_Pdp):
     """Deactivate a context; what uses it loses its connections."""
 
-    name, source, group = "+QIDEACT", EC2X, "pdp"
+    name, source = "+QIDEACT", EC2X
     max_response = 40.0
+    errors = ("pdp_failed",)
     test_reply = "+QIDEACT: (1-15)"
     cid = Int(1, 15, doc="context")
 
     async def write(self, ue: Ue, cid: int) -> None:
-        await ue.pdp.deactivate(cid)
+        if not await ue.pdp.deactivate(cid):
+            raise Refusal("pdp_failed")
 
 
-class Qiactex(Command):
+class Qiactex(_Pdp):
     """Activate a context; the result follows the OK."""
 
-    name, source, group, provenance = "+QIACTEX", STACK, "pdp", "inferred"
+    name, source, provenance = "+QIACTEX", STACK, "inferred"
     test_reply = "+QIACTEX: (1-15)"
     cid = Int(1, 15, doc="context")
 
@@ -143,14 +155,15 @@ class Qiactex(Command):
         ue.spawn(self._activate(ue, cid))
 
     async def _activate(self, ue: Ue, cid: int) -> None:
-        await ue.pdp.activate(cid)
-        ue.publish("pdp.activated", cid=cid, error=ue.pdp.error, address=ue.pdp.address(cid))
+        done = await ue.pdp.activate(cid)
+        error, address = (0, ue.pdp.address(cid)) if done else (ue.pdp.error, None)
+        ue.publish("pdp.activated", cid=cid, error=error, address=address)
 
 
-class Qideactex(Command):
+class Qideactex(_Pdp):
     """Deactivate a context; the result follows the OK."""
 
-    name, source, group, provenance = "+QIDEACTEX", STACK, "pdp", "inferred"
+    name, source, provenance = "+QIDEACTEX", STACK, "inferred"
     test_reply = "+QIDEACTEX: (1-15)"
     cid = Int(1, 15, doc="context")
 
@@ -158,14 +171,14 @@ class Qideactex(Command):
         ue.spawn(self._deactivate(ue, cid))
 
     async def _deactivate(self, ue: Ue, cid: int) -> None:
-        await ue.pdp.deactivate(cid)
-        ue.publish("pdp.deactivated", cid=cid)
+        error = 0 if await ue.pdp.deactivate(cid) else ue.pdp.error
+        ue.publish("pdp.deactivated", cid=cid, error=error)
 
 
-class Qidnscfg(Command):
+class Qidnscfg(_Pdp):
     """Tell and set the DNS servers of a context."""
 
-    name, source, group = "+QIDNSCFG", GUIDE + "4.2.3", "pdp"
+    name, source = "+QIDNSCFG", GUIDE + "4.2.3"
     test_reply = "+QIDNSCFG: (1-15),<pridnsaddr>,<secdnsaddr>"
     write_reply = '+QIDNSCFG: {cid},"{first}"[,"{second}"]'
     cid = Int(1, 15, doc="context")

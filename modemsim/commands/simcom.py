@@ -231,27 +231,6 @@ class Cadc(Command):
         return {"millivolts": ue.limit("adc_mv")}
 
 
-class Cpsmstatus(SettingCommand):
-    """Report when the module enters and leaves power saving mode."""
-
-    name, source = "+CPSMSTATUS", MANUAL + "3.2"
-    n = Choice(0, 1, doc="0 no reports, 1 reports")
-
-
-class Retention(SettingCommand):
-    """Keep UDP sockets while the module is in power saving mode."""
-
-    name, source = "+RETENTION", "command list of the SIM7020 series"
-    n = Choice(0, 1, doc="0 sockets are lost, 1 they are kept")
-
-
-class Csclk(SettingCommand):
-    """Allow the chip to sleep between commands."""
-
-    name, source = "+CSCLK", MANUAL + "5.2.16"
-    n = Choice(0, 1, 2, doc="0 never, 1 while DTR is high, 2 by itself")
-
-
 # ---------------------------------------------------------------- clock
 
 
@@ -310,7 +289,7 @@ class Clts(StoredCommand):
 
 
 class Crevhex(SettingCommand):
-    """How data from the network is shown; remembered for the commands that come with sockets and MQTT."""
+    """How data from the network is shown, and how messages of MQTT are written."""
 
     name, source = "+CREVHEX", MANUAL + "5.2"
     mode = Choice(0, 1, doc="0 as it is, 1 hex digits")

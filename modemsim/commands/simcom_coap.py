@@ -59,6 +59,38 @@ class Ccoapsend(Command):
             raise Refusal("not_allowed")
 
 
+class Ccoapcsend(Command):
+    """Send a CoAP message given by its parts; the module adds version and message id."""
+
+    name, source = "+CCOAPCSEND", NOTE
+    testable = False
+    needs, errors = (needs.bearer,), ("no_bearer", "not_allowed", "bad_value")
+    id = Int(1, 2, doc="client")
+    version = Int(1, doc="version of CoAP")
+    kind = Int(0, 3, doc="0 CON, 1 NON, 2 ACK, 3 RST")
+    code_class = Int(0, 7, doc="class of the code, 0 for requests")
+    code_detail = Int(0, 31, doc="detail of the code, 1 GET, 2 POST, 3 PUT, 4 DELETE")
+    token = Hex(max_bytes=8, default=b"", quoted=True, doc="token as hex digits")
+    options = Hex(max_bytes=256, default=b"", quoted=True, doc="options of the message as hex digits")
+    length = Int(0, 512, default=0, doc="bytes of the data, not hex digits")
+    data = Hex(max_bytes=512, default=b"", quoted=True, doc="data as hex digits")
+
+    def bind(self, tokens: Sequence[Token], dialect: Dialect) -> dict[str, Any]:
+        """Also refuse a length that is not the one of the data."""
+        values = super().bind(tokens, dialect)
+        if values["length"] != len(values["data"]):
+            raise Refusal("bad_value")
+        return values
+
+    def write(self, ue: Ue, id: int, **said: Any) -> None:
+        code = said["code_class"] << 5 | said["code_detail"]
+        message = ue.raw_coap.compose(said["kind"], code, said["token"], said["options"], said["data"])
+        if message is None:
+            raise Refusal("bad_value")
+        if not ue.raw_coap.send(id, message, release_assistance(ue)):
+            raise Refusal("not_allowed")
+
+
 class Ccoapdel(Command):
     """Remove a CoAP client."""
 

@@ -78,7 +78,7 @@ class HangUpDelay(SRegister):
 
 
 class FlowControl(SettingCommand):
-    """Flow control of the serial line; kept, the simulated line has none."""
+    """Flow control of the serial line: RTS stops the module, CTS the host; XON/XOFF is only kept."""
 
     name, source = "+IFC", MANUAL + "2.2"
     by_te = Choice(0, 1, 2, doc="module by host: 0 none, 1 XON/XOFF, 2 RTS/CTS")

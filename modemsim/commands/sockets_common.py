@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from modemsim.at.command import Command
 from modemsim.at.result import Refusal
 from modemsim.ue.module import Ue
-from modemsim.ue.sockets import Socket, State
+from modemsim.ue.socket import Socket, State
+
+
+class SocketCommand(Command):
+    """Base of a command about sockets and names: the module remembers why it was refused."""
+
+    group = "sockets"
+
+    def refused(self, ue: Ue, situation: str) -> None:
+        """Keep the reason for AT+QIGETERROR."""
+        ue.sockets.failed(situation)
 
 
 def find(ue: Ue, id: int) -> Socket:

@@ -6,15 +6,16 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from modemsim.at.command import Answer, Command
+from modemsim.at.command import Answer, CommandDoc
 from modemsim.at.data_mode import DataMode
 from modemsim.at.dialect import to_bytes, to_text
 from modemsim.at.params import Address, Choice, Int, Raw, Text
 from modemsim.at.result import Refusal
 from modemsim.commands import needs
-from modemsim.commands.sockets_common import connected, find
+from modemsim.commands.socket_items import Item
+from modemsim.commands.sockets_common import SocketCommand, connected, find
 from modemsim.ue.module import Ue
-from modemsim.ue.sockets import Access, Kind, Socket
+from modemsim.ue.socket import Access, Kind, Socket
 
 SIBLING = "BC660K-GL and BC66 TCP/IP manuals as host programs use them"
 IMITATION = "module-side source of a BC260Y imitation"
@@ -24,16 +25,6 @@ RECEIVE_FORMAT = "+QICFG.dataformat.recv"
 VIEW = "+QICFG.viewmode"
 ECHO = "+QISDE.echo"
 SENT, FAILED = "SEND OK", "SEND FAIL"
-
-
-class SocketCommand(Command):
-    """Base of a command about sockets: the module remembers why it was refused."""
-
-    group = "sockets"
-
-    def refused(self, ue: Ue, situation: str) -> None:
-        """Keep the reason for AT+QIGETERROR."""
-        ue.sockets.failed(situation)
 
 
 class Qiopen(SocketCommand):
@@ -69,7 +60,7 @@ class Qisend(SocketCommand):
     """Send data, given in the command or after a prompt; with length 0 tell what became of sent data."""
 
     name, source, provenance = "+QISEND", SOURCE, "inferred"
-    errors = ("no_socket", "not_connected", "length_mismatch", "bad_value", "aborted")
+    errors = ("no_socket", "not_connected", "length_mismatch", "bad_value", "not_sent", "aborted")
     data_mode = DataMode(length="length", max_bytes=1460, cancelled="", timeout="data_input")
     write_reply = "+QISEND: {sent},{acked},{unacked}"
     id = Int(0, 11, doc="number of the socket")
@@ -82,23 +73,25 @@ class Qisend(SocketCommand):
         find(ue, values["id"]) if values["length"] == 0 else connected(ue, values["id"])
         if values["length"] == 0 or values["data"] is not None or self.data_mode is None:
             return None
-        return prompting(ue, self.data_mode)
+        counted = self.params["length"]
+        assert isinstance(counted, Int)
+        return prompting(ue, self.data_mode, counted.ranges[-1][1])
 
     def write(self, ue: Ue, id: int, length: int | None, data: str | bytes | None, rai: int) -> Any:
-        if data is None:
+        if data is None or length == 0:
             return progress(find(ue, id))
         if isinstance(data, bytes):
-            sent = ue.sockets.send(connected(ue, id), payload(ue, data), rai=rai)
+            raw = payload(ue, data)
+            sent = bool(raw) and ue.sockets.send(connected(ue, id), raw, rai=rai)
             return Answer(final=SENT if sent else FAILED)
-        raw = payload(ue, to_bytes(data), length)
-        return (
-            Answer(then=[SENT]) if ue.sockets.send(connected(ue, id), raw, rai=rai) else Answer(final=FAILED)
-        )
+        if not ue.sockets.send(connected(ue, id), payload(ue, to_bytes(data), length), rai=rai):
+            raise Refusal("not_sent")
+        return Answer(then=[SENT])
 
 
-def prompting(ue: Ue, mode: DataMode) -> DataMode:
-    """The data mode as the host has configured it: echoed or not, as text or as hex digits."""
-    mode = dataclasses.replace(mode, echo=bool(ue.settings.get(ECHO)))
+def prompting(ue: Ue, mode: DataMode, most: int) -> DataMode:
+    """The data mode for at most that many bytes, echoed or not, as text or as hex digits."""
+    mode = dataclasses.replace(mode, echo=bool(ue.settings.get(ECHO)), max_bytes=most)
     if ue.settings.get(SEND_FORMAT):
         mode = dataclasses.replace(mode, width=2, max_bytes=2 * mode.max_bytes)
     return mode
@@ -128,7 +121,7 @@ class Qird(SocketCommand):
     """Read received data out of the buffer of a socket; with length 0 tell how much came and was read."""
 
     name, source, provenance = "+QIRD", SIBLING, "inferred"
-    errors = ("no_socket", "not_allowed")
+    errors: ClassVar[tuple[str, ...]] = ("no_socket", "not_allowed")
     id = Int(0, 11, doc="number of the socket")
     length = Int(0, 1500, default=1500, doc="most bytes to read; 0 tells total, read and unread")
 
@@ -139,12 +132,16 @@ class Qird(SocketCommand):
         if length == 0:
             buffer = socket.buffer
             return [f"+QIRD: {buffer.total},{buffer.read},{len(buffer)}"]
-        data, (host, port) = ue.sockets.read(socket, length)
+        data, (host, port) = ue.sockets.read(socket, length, joined=self.joined(ue, socket))
         if not data:
             return ["+QIRD: 0"]
         shown = data.hex() if ue.settings.get(RECEIVE_FORMAT) else to_text(data)
         head = f"+QIRD: {len(data)}" + (f',"{host}",{port}' if socket.kind is Kind.SERVICE else "")
         return [f"{head},{shown}"] if ue.settings.get(VIEW) else [head, shown]
+
+    def joined(self, ue: Ue, socket: Socket) -> bool:
+        """Whether one reading may take several datagrams."""
+        return False
 
 
 class Qiclose(SocketCommand):
@@ -155,10 +152,18 @@ class Qiclose(SocketCommand):
     id = Int(0, 11, doc="number of the socket")
     timeout = Int(0, 65535, default=10, doc="seconds the connection may take to close")
 
-    def write(self, ue: Ue, id: int, timeout: int) -> Answer:
+    def write(self, ue: Ue, id: int, timeout: int) -> Any:
+        self.close(ue, id)
+        return self.closed(ue, id)
+
+    def close(self, ue: Ue, id: int) -> None:
+        """End what there is; the number is free at once."""
         socket = ue.sockets.get(id)
         if socket is not None:
             ue.sockets.close(socket)
+
+    def closed(self, ue: Ue, id: int) -> Answer:
+        """OK, and the line that follows it."""
         return Answer(after=lambda: ue.publish("socket.released", id=id))
 
 
@@ -191,58 +196,58 @@ def _state(socket: Socket) -> dict[str, Any]:
             "server": server}  # fmt: skip
 
 
+SWITCH = Choice(0, 1)
+DATA_FORMAT = Item(
+    "dataformat",
+    (SWITCH, SWITCH),
+    "sent and received data: 0 text, 1 hex digits",
+    endings=(".send", ".recv"),
+)
+VIEW_MODE = Item("viewmode", (SWITCH,), "received data 0 in a line of its own, 1 behind a comma")
+
+
 class Qicfg(SocketCommand):
     """Tell and set how sockets behave, by the name of the item."""
 
     name, source, provenance = "+QICFG", "host programs; " + SOURCE, "inferred"
     errors = ("unknown_item", "bad_value", "missing_parameter", "surplus_parameter")
-    item = Text(32, doc="name of the item")
-    first = Raw(16, default=None, doc="new value; without it the value is told")
-    second = Raw(16, default=None, doc="its second part")
-    third = Raw(16, default=None, doc="its third part")
-    fourth = Raw(16, default=None, doc="its fourth part")
+    item = Text(32, doc="name of the item, in any case")
+    first = Raw(1024, default=None, doc="new value; without it the value is told")
+    second = Raw(1024, default=None, doc="its second part")
+    third = Raw(1024, default=None, doc="its third part")
+    fourth = Raw(1024, default=None, doc="its fourth part")
+    fifth = Raw(1024, default=None, doc="its fifth part")
 
-    ITEMS: Mapping[str, Mapping[str, tuple[int, int]]] = {
-        "dataformat": {".send": (0, 1), ".recv": (0, 1)},
-        "viewmode": {"": (0, 1)},
-        "showlength": {"": (0, 1)},
-        "showRA": {"": (0, 1)},
-    }
-    """Name -> its values: ending of the setting's key, and the range."""
+    ITEMS: tuple[Item, ...] = (
+        DATA_FORMAT,
+        VIEW_MODE,
+        Item("showlength", (SWITCH,), "whether the line with received data tells their length"),
+        Item("showRA", (SWITCH,), "whether the line with received data tells the sender"),
+    )
 
     def test(self, ue: Ue) -> list[str]:
-        return [
-            f'+QICFG: "{item}",' + ",".join(f"({low}-{high})" for low, high in self.ITEMS[item].values())
-            for item in self._items(ue)
-        ]
+        return [item.supported() for item in self._items(ue)]
 
     def read(self, ue: Ue) -> list[str]:
-        return [self._told(ue, item) for item in self._items(ue)]
+        return [item.told(ue.settings, ()) for item in self._items(ue) if item.by_socket is None]
 
     def write(self, ue: Ue, item: str, **given: str | None) -> Any:
-        known = next((name for name in self._items(ue) if name.lower() == item.lower()), None)
+        known = next((one for one in self._items(ue) if one.name.lower() == item.lower()), None)
         if known is None:
             raise Refusal("unknown_item")
-        values = [value for value in given.values() if value is not None]
-        if not values:
-            return self._told(ue, known)
-        parts = self.ITEMS[known]
-        if len(values) != len(parts):
-            short = len(values) < len(parts)
-            raise Refusal("missing_parameter" if short else "surplus_parameter")
-        for value, (low, high) in zip(values, parts.values(), strict=True):
-            if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
-                raise Refusal("bad_value")
-        for value, part in zip(values, parts, strict=True):
-            ue.settings.set(f"+QICFG.{known}{part}", int(value))
+        values = list(given.values())
+        while values and values[-1] is None:
+            values.pop()
+        if known.asks(values):
+            return known.told(ue.settings, values)
+        known.change(ue.settings, values)
         return None
 
-    def _items(self, ue: Ue) -> list[str]:
-        """The items this module has: those whose settings its profile lists."""
-        return [
-            name for name, parts in self.ITEMS.items() if f"+QICFG.{name}{next(iter(parts))}" in ue.settings
-        ]
+    def describe(self) -> CommandDoc:
+        """The manual page, with every item."""
+        items = tuple((item.supported(), item.doc) for item in self.ITEMS)
+        return dataclasses.replace(super().describe(), items=items)
 
-    def _told(self, ue: Ue, item: str) -> str:
-        values = [str(ue.settings.get(f"+QICFG.{item}{part}")) for part in self.ITEMS[item]]
-        return f'+QICFG: "{item}",' + ",".join(values)
+    def _items(self, ue: Ue) -> list[Item]:
+        """The items this module has: those whose settings its profile lists."""
+        return [item for item in self.ITEMS if item.keys[0] in ue.settings]

@@ -1,27 +1,24 @@
-"""Sockets, names and ping of the SIM7020 series: the CSO commands, CDNSGIP, CDNSCFG, CIPPING."""
+"""Sockets of the SIM7020 series: the CSO commands."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
 
 from modemsim.at.command import Answer, Command
 from modemsim.at.data_mode import DataMode
-from modemsim.at.dialect import to_bytes, to_text
-from modemsim.at.params import Address, Choice, Int, Raw, Text
+from modemsim.at.dialect import Verbatim, to_bytes, to_text
+from modemsim.at.params import Address, Choice, Int, Raw
 from modemsim.at.result import Refusal
 from modemsim.commands import needs
 from modemsim.commands.settings import SettingCommand
 from modemsim.commands.simcom_needs import release_assistance
 from modemsim.commands.sockets_common import connected, find
-from modemsim.net.ping import ping
-from modemsim.net.resolver import NameFailed
 from modemsim.net.tcp import KeepAlive
 from modemsim.ue.module import Ue
-from modemsim.ue.sockets import Access, Kind, Socket, State
+from modemsim.ue.socket import Access, Kind, Socket, State
 
 MANUAL = "SIM7020 AT manual 1.05, "
-NOTE = "SIM7020 TCP/IP note 1.02"
 LARGEST = 512
 MANUAL_READING = "+CSORXGET.mode"
 _STATES = {State.CONNECTED: 2}
@@ -37,12 +34,19 @@ def _access(ue: Ue) -> Access:
     return Access.BUFFER if ue.settings.get(MANUAL_READING) else Access.PUSH
 
 
+def _refuse(ue: Ue, id: int, situation: str) -> NoReturn:
+    """ERROR, and behind it +CSOERR with the number of the situation."""
+    ue.publish("socket.refused", id=id, error=ue.sockets.number(situation))
+    raise Refusal("failed")
+
+
 def _send(ue: Ue, id: int, data: bytes) -> Answer:
     """Hand data to the stack; over TCP a line tells so where AT+CSOSENDFLAG asks for it."""
     socket = connected(ue, id)
+    if not socket.stream and ue.bearer.full:
+        _refuse(ue, id, "would_block")
     if not ue.sockets.send(socket, data, rai=release_assistance(ue)):
-        ue.publish("socket.refused", id=id, error=6)
-        raise Refusal("not_connected")
+        _refuse(ue, id, "send_buffer")
     if socket.stream and ue.settings.get("+CSOSENDFLAG.flag"):
         return Answer(after=lambda: ue.publish("socket.sent", id=id, length=len(data)))
     return Answer()
@@ -52,18 +56,20 @@ class Csoc(SimcomSocket):
     """Make a socket."""
 
     name, source = "+CSOC", MANUAL + "6.2.1"
-    needs, errors = (needs.bearer,), ("no_bearer", "table_full")
+    needs, errors = (needs.bearer,), ("no_bearer", "not_simulated", "table_full")
     test_reply = "+CSOC: (1-2),(1-3),(1-2)"
     write_reply = "+CSOC: {id}"
-    domain = Choice(1, doc="1 IPv4")
-    kind = Choice(1, 2, doc="1 TCP, 2 UDP")
-    protocol = Choice(1, doc="1 IP")
+    domain = Choice(1, 2, doc="1 IPv4, 2 IPv6 (refused: the bearer has no such address)")
+    kind = Choice(1, 2, 3, doc="1 TCP, 2 UDP, 3 raw (refused: nothing is behind it here)")
+    protocol = Choice(1, 2, doc="1 IP, 2 ICMP (refused)")
     cid = Int(0, 10, default=1, doc="bearer; there is one here")
 
     def read(self, ue: Ue) -> list[str]:
-        return [f"+CSOC: {one.id},1,{1 if one.stream else 2},1" for one in ue.sockets]
+        return [f"+CSOC: {one.id},1,{2 if one.kind is Kind.UDP else 1},1" for one in ue.sockets]
 
     def write(self, ue: Ue, domain: int, kind: int, protocol: int, cid: int) -> Any:
+        if domain == 2 or kind == 3 or protocol == 2:
+            raise Refusal("not_simulated")
         id = ue.sockets.free()
         if id is None:
             raise Refusal("table_full")
@@ -71,12 +77,64 @@ class Csoc(SimcomSocket):
         return {"id": id}
 
 
+class Csob(SimcomSocket):
+    """Give a socket its local port, before it is connected or listens."""
+
+    name, source, provenance = "+CSOB", MANUAL + "6.2 (name and parameters); refusals: judgement", "inferred"
+    errors = ("no_socket", "failed")
+    testable = False
+    id = Int(0, 4, doc="socket")
+    port = Int(1, 65535, doc="local port")
+    address = Address(names=False, default=None, doc="local address: the module's own")
+
+    def write(self, ue: Ue, id: int, port: int, address: str | None) -> None:
+        socket = find(ue, id)
+        if address not in (None, "0.0.0.0", ue.radio.ip):
+            _refuse(ue, id, "parameter")
+        if socket.state is not State.INITIAL or socket.local_port:
+            _refuse(ue, id, "value")
+        udp = socket.kind is Kind.UDP
+        if any(one.local_port == port and (one.kind is Kind.UDP) is udp for one in _open_ones(ue)):
+            _refuse(ue, id, "bind")
+        socket.local_port = port
+        if not socket.stream:
+            ue.sockets.bind(socket)
+            socket.state = State.INITIAL
+
+
+def _open_ones(ue: Ue) -> Iterator[Socket]:
+    """The sockets of the module, those of the CIP commands among them."""
+    yield from ue.sockets
+    yield from ue.ip.cip.sockets
+
+
+class Csolis(SimcomSocket):
+    """Listen on a bound TCP socket; each connection gets the next free number."""
+
+    name, source, provenance = "+CSOLIS", MANUAL + "6.2 (name); the rest: judgement", "inferred"
+    errors = ("no_socket", "failed")
+    testable = False
+    id = Int(0, 4, doc="socket")
+
+    async def write(self, ue: Ue, id: int) -> None:
+        socket = find(ue, id)
+        if not socket.stream:
+            _refuse(ue, id, "parameter")
+        if socket.state is not State.INITIAL or not socket.local_port:
+            _refuse(ue, id, "value")
+        socket.kind = Kind.LISTENER
+        situation = await ue.sockets.establish(socket)
+        if situation != "ok":
+            socket.kind = Kind.TCP
+            _refuse(ue, id, situation)
+
+
 class Csocon(SimcomSocket):
-    """Connect a socket to its peer; the OK comes with the connection."""
+    """Connect a socket to its peer, an address or a name; the OK comes with the connection."""
 
     name, source = "+CSOCON", MANUAL + "6.2.4"
     max_response = 75.0
-    needs, errors = (needs.bearer,), ("no_bearer", "no_socket", "connect_failed")
+    errors = ("no_socket", "failed")
     test_reply = "+CSOCON: (0-4),<port>,<remote_address>"
     id = Int(0, 4, doc="socket")
     port = Int(1, 65535, doc="port of the peer")
@@ -84,14 +142,16 @@ class Csocon(SimcomSocket):
 
     async def write(self, ue: Ue, id: int, port: int, host: str) -> None:
         socket = find(ue, id)
+        if socket.state is State.CLOSING:
+            _refuse(ue, id, "no_bearer" if ue.radio.ip is None else "aborted")
+        if socket.state is State.LISTENING or ":" in host:
+            _refuse(ue, id, "value")
         if socket.state is not State.INITIAL:
-            ue.publish("socket.refused", id=id, error=10 if socket.state is State.CONNECTED else 9)
-            raise Refusal("connect_failed")
+            _refuse(ue, id, "connected")
         socket.host, socket.port = host, port
         situation = await ue.sockets.establish(socket)
         if situation != "ok":
-            ue.publish("socket.refused", id=id, error=ue.sockets.number(situation))
-            raise Refusal("connect_failed")
+            _refuse(ue, id, situation)
         _keep_alive(socket)
 
 
@@ -252,80 +312,4 @@ class Csorxget(SimcomSocket):
             return f"+CSORXGET: 4,{id},{len(socket.buffer)}"
         data, _ = ue.sockets.read(socket, length if mode == 2 else min(length, 730))
         head = f"+CSORXGET: {mode},{id},{length},{len(data)}"
-        return [head, to_text(data) if mode == 2 else data.hex().upper()] if data else [head]
-
-
-# ---------------------------------------------------------------- names and ping
-
-
-class Cdnsgip(Command):
-    """Look a host name up; the result follows the OK."""
-
-    name, source = "+CDNSGIP", NOTE
-    max_response = 30.0
-    test_reply = ""
-    host = Text(254, min_length=1, doc="name")
-
-    def write(self, ue: Ue, host: str) -> None:
-        ue.spawn(self._look_up(ue, host))
-
-    async def _look_up(self, ue: Ue, host: str) -> None:
-        try:
-            found = await ue.resolver.resolve(host)
-        except NameFailed:
-            ue.publish("name.failed", host=host, error=3 if ue.radio.ip is None else 8)
-            return
-        second = found[1] if len(found) > 1 else None
-        ue.publish("name.found", host=host, address=found[0], second=second)
-
-
-class Cdnscfg(Command):
-    """Tell and set the DNS servers."""
-
-    name, source = "+CDNSCFG", MANUAL + "7.2.13"
-    test_reply = '+CDNSCFG: ("Primary DNS"),("Secondary DNS")'
-    read_reply = ("PrimaryDns: {first}", "SecondaryDns: {second}")
-    first = Address(40, names=False, doc="first server")
-    second = Address(40, names=False, default=None, doc="second server")
-
-    def read(self, ue: Ue) -> Any:
-        return {key: ue.settings.get(f"+CDNSCFG.{key}") for key in ("first", "second")}
-
-    def write(self, ue: Ue, first: str, second: str | None) -> None:
-        ue.settings.set("+CDNSCFG.first", first)
-        if second is not None:
-            ue.settings.set("+CDNSCFG.second", second)
-
-
-class Cipping(Command):
-    """Ping a host: a line for each echo, its time in tenths of a second."""
-
-    name, source = "+CIPPING", MANUAL + "9.2.1"
-    needs, errors = (needs.bearer,), ("no_bearer", "running")
-    group = "sockets"
-    test_reply = "+CIPPING: (1-100),(0-5120),(1-600)"
-    read_reply = "+CIPPING: 4,32,100"
-    host = Address(doc="address")
-    count = Int(1, 100, default=4, doc="echoes")
-    size = Int(0, 5120, default=32, doc="bytes of each echo")
-    timeout = Int(1, 600, default=100, doc="tenths of a second for each echo")
-
-    def read(self, ue: Ue) -> Any:
-        return {}
-
-    def write(self, ue: Ue, host: str, count: int, size: int, timeout: int) -> None:
-        if "ping" in ue.sockets.jobs:
-            raise Refusal("running")
-        ue.sockets.jobs.add("ping")
-        ue.spawn(self._ping(ue, host, count, timeout))
-
-    async def _ping(self, ue: Ue, host: str, count: int, timeout: int) -> None:
-        for number in range(1, count + 1):
-            try:
-                echo = await ping(ue.radio, ue.routes, host, timeout / 10)
-            except ConnectionError:
-                echo = None
-            tenths = timeout if echo is None else max(1, round(echo.rtt / 100))
-            ttl = 0 if echo is None else echo.ttl
-            ue.publish("echo.answered", number=number, host=host, tenths=tenths, ttl=ttl)
-        ue.sockets.jobs.discard("ping")
+        return [head, Verbatim(to_text(data)) if mode == 2 else data.hex().upper()] if data else [head]

@@ -23,8 +23,9 @@ from modemsim.control.platforms import platform_routes
 
 if TYPE_CHECKING:
     from modemsim.radio.network import Network
-    from modemsim.simulation import Simulation, World
+    from modemsim.simulation import Simulation
     from modemsim.trace import Trace
+    from modemsim.world import World
 
 API_VERSION = "1"
 PREFIX = "/api/v1"

@@ -70,6 +70,32 @@ class DeviceChanges(_Request):
     power_saving: bool
 
 
+class Cell(BaseModel):
+    """A cell beside the one that serves; powers and ratios in dBm and dB."""
+
+    cell_id: int
+    tac: int
+    earfcn: int
+    pci: int
+    rsrp: int
+    rsrq: int
+    sinr: int
+    barred: bool
+
+
+class CellChanges(_Request):
+    """A neighbour cell; `cell_id`, `pci` and `rsrp` have to be given, the rest is as the serving cell's."""
+
+    cell_id: int
+    pci: int
+    rsrp: int
+    tac: int | None = None
+    earfcn: int | None = None
+    rsrq: int | None = None
+    sinr: int | None = None
+    barred: bool = False
+
+
 class NetworkChanges(_Request):
     """What to change in the access network; what is left out stays. Ranges are checked by the network itself.
 
@@ -85,6 +111,8 @@ class NetworkChanges(_Request):
     latency: str | list[str] | None = Field(default=None, examples=["1.2s"])
     outage: bool | None = None
     congested: bool | None = None
+    barred: bool | None = Field(default=None, description="the cell takes nobody")
+    neighbour: CellChanges | None = Field(default=None, description="null: there is no other cell")
     nat_timeout: float | None = Field(default=None, description="seconds; null: mappings never expire")
     plmn: str | None = None
     tac: int | None = None
@@ -114,6 +142,8 @@ class Network(BaseModel):
     latency: tuple[float, float, float] | None
     outage: bool
     congested: bool
+    barred: bool
+    neighbour: Cell | None
     nat_timeout: float | None
     plmn: str
     tac: int

@@ -6,6 +6,7 @@ import base64
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, HTTPException
+from fastapi.responses import Response
 
 from modemsim.control import models
 from modemsim.control.upgrades import upgrade_routes
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from modemsim.platforms.connected import ConnectedPlatform
     from modemsim.platforms.downlinks import Downlink
     from modemsim.platforms.store import Device
-    from modemsim.simulation import World
+    from modemsim.world import World
+
+PEM = "application/x-pem-file"
 
 
 def platform_routes(router: APIRouter, world: World) -> None:
@@ -59,6 +62,13 @@ def _device_routes(router: APIRouter, world: World) -> None:
             )
             for name, platform in found.items()
         ]
+
+    @router.get("/platforms/ca.pem", response_class=Response)
+    async def authority() -> Response:
+        """The certificate of the authority that signs for the platforms' TLS, for hosts to load."""
+        if world.authority is None:
+            raise HTTPException(404, "this run has no platforms of its own")
+        return Response(world.authority.certificate, media_type=PEM)
 
     @router.get("/platforms/{name}/devices")
     async def devices(name: str) -> list[models.DeviceSummary]:

@@ -3,41 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
-from modemsim.faults.table import End, FaultParameter, declare, over
+from modemsim.faults.table import End, FaultParameter, Target, declare, over
 from modemsim.timing import parse_duration
-
-if TYPE_CHECKING:
-    from modemsim.simulation import Simulation
 
 
 @declare("reboot", after=FaultParameter(parse_duration, "from now", 0.0))
-def reboot(simulation: Simulation, after: float) -> End:
+def reboot(target: Target, after: float) -> End:
     """The module restarts by itself."""
-    timer = asyncio.get_running_loop().call_later(after, simulation.ue.power, "reset")
+    timer = asyncio.get_running_loop().call_later(after, target.ue.power, "reset")
     return timer.cancel
 
 
 @declare("freeze", seconds=FaultParameter(parse_duration, "how long", 30.0))
-def freeze(simulation: Simulation, seconds: float) -> End:
+def freeze(target: Target, seconds: float) -> End:
     """The module neither hears nor answers for a while, then goes on as if nothing had been."""
-    faults = simulation.ue.terminal.faults
+    faults = target.ue.terminal.faults
     faults.freeze(seconds)
     return lambda: faults.freeze(0)
 
 
 @declare("settings_lost")
-def settings_lost(simulation: Simulation) -> End:
+def settings_lost(target: Target) -> End:
     """What the host has set and the module has not stored falls back, as after a wake that kept nothing."""
-    simulation.ue.settings.restart()
+    target.ue.settings.restart()
     return over
 
 
 @declare("retention_lost")
-def retention_lost(simulation: Simulation) -> End:
+def retention_lost(target: Target) -> End:
     """The next wake from deep sleep finds the kept session damaged."""
-    sleeper = simulation.ue.sleeper
+    sleeper = target.ue.sleeper
     sleeper.retention = False
 
     def end() -> None:
@@ -47,9 +43,9 @@ def retention_lost(simulation: Simulation) -> End:
 
 
 @declare("registration_lost", seconds=FaultParameter(parse_duration, "until the cell is back", 60.0))
-def registration_lost(simulation: Simulation, seconds: float) -> End:
+def registration_lost(target: Target, seconds: float) -> End:
     """The cell is gone for a while, then the module registers again."""
-    network = simulation.network
+    network = target.network
     network.patch(outage=True)
     timer = asyncio.get_running_loop().call_later(seconds, lambda: network.patch(outage=False))
 
@@ -61,8 +57,8 @@ def registration_lost(simulation: Simulation, seconds: float) -> End:
 
 
 @declare("address_changed")
-def address_changed(simulation: Simulation) -> End:
+def address_changed(target: Target) -> End:
     """The network gives the module another address, and the platform sees it come from another port."""
-    if simulation.ue.radio.ip is not None:
-        simulation.ue.radio.renumber()
+    if target.ue.radio.ip is not None:
+        target.ue.radio.renumber()
     return over

@@ -9,13 +9,56 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from modemsim.timing import parse_duration
 from modemsim.ue.line_faults import Answer, Rule
 
 if TYPE_CHECKING:
-    from modemsim.simulation import Simulation
+    from modemsim.platforms.base import Platform
+    from modemsim.platforms.connected import ConnectedPlatform
+    from modemsim.port.uart import Uart
+    from modemsim.profile import Profile
+    from modemsim.radio.network import Network
+    from modemsim.trace import Trace
+    from modemsim.ue.module import Ue
+
+
+class Target(Protocol):
+    """The running module that faults act on, with its line and the world around it."""
+
+    @property
+    def profile(self) -> Profile:
+        """The module type."""
+
+    @property
+    def ue(self) -> Ue:
+        """The module."""
+
+    @property
+    def uart(self) -> Uart:
+        """Its serial line."""
+
+    @property
+    def network(self) -> Network:
+        """The access network."""
+
+    @property
+    def platforms(self) -> Mapping[str, Platform]:
+        """The LwM2M platforms in the box."""
+
+    @property
+    def connected(self) -> Mapping[str, ConnectedPlatform]:
+        """The platforms over a stream connection."""
+
+    @property
+    def trace(self) -> Trace:
+        """The record of everything."""
+
+    @property
+    def endpoint(self) -> str:
+        """The module's endpoint name."""
+
 
 End = Callable[[], None]
 """Ends a fault that goes on; calling it twice does no harm."""
@@ -36,7 +79,7 @@ class FaultParameter:
 
 @dataclass(frozen=True)
 class FaultKind:
-    """One fault of the table: `begin(simulation, **parameters)` starts it and returns what ends it."""
+    """One fault of the table: `begin(target, **parameters)` starts it and returns what ends it."""
 
     name: str
     parameters: Mapping[str, FaultParameter]
@@ -92,8 +135,8 @@ class Fault:
 class Faults:
     """The faults of one run."""
 
-    def __init__(self, simulation: Simulation) -> None:
-        self._simulation = simulation
+    def __init__(self, target: Target) -> None:
+        self._target = target
         self._begun: dict[int, Fault] = {}
         self._count = 0
 
@@ -106,8 +149,8 @@ class Faults:
             raise FaultError(f"there is no fault {name!r}{meant}")
         values = kind.values(parameters)
         self._count += 1
-        self._simulation.trace.emit("fault", "begin", name=name, **_shown(values))
-        fault = Fault(self._count, name, values, kind.begin(self._simulation, **values))
+        self._target.trace.emit("fault", "begin", name=name, **_shown(values))
+        fault = Fault(self._count, name, values, kind.begin(self._target, **values))
         self._begun[fault.id] = fault
         return fault
 
@@ -115,7 +158,7 @@ class Faults:
         """End one; raises KeyError for an unknown number."""
         fault = self._begun.pop(number)
         fault.end()
-        self._simulation.trace.emit("fault", "end", name=fault.name)
+        self._target.trace.emit("fault", "end", name=fault.name)
 
     def clear(self) -> None:
         """End all."""
@@ -170,6 +213,20 @@ def read_number(text: str) -> int:
     return int(text)
 
 
+def read_count_from_zero(text: str) -> int:
+    """A whole number that is not negative."""
+    if not text.isdecimal():
+        raise ValueError("write a whole number from 0")
+    return int(text)
+
+
+def read_text(text: str) -> str:
+    r"""Text with \r and \n for CR and LF."""
+    if not text:
+        raise ValueError("write at least one character")
+    return text.replace("\\r", "\r").replace("\\n", "\n")
+
+
 def read_byte(text: str) -> int:
     """One byte as hex."""
     value = int(text, 16)
@@ -198,9 +255,9 @@ GAP = FaultParameter(parse_duration, "silence, for example 500ms", 0.5)
 LINE = FaultParameter(str, "the line, without CR LF")
 
 
-def put_rule(simulation: Simulation, rule: Rule | Answer) -> End:
+def put_rule(target: Target, rule: Rule | Answer) -> End:
     """Begin a rule of the serial line; returns what ends it."""
-    faults = simulation.ue.terminal.faults
+    faults = target.ue.terminal.faults
     faults.add(rule)
     return lambda: faults.remove(rule)
 

@@ -5,7 +5,7 @@ in its commands and waits for them in the answers; they count time on the wall c
 sockets, while the module's traffic crosses the simulated air.
 """
 
-from modemsim.mqtt.codec import Decoder, MqttError, encode
+from modemsim.mqtt.codec import OCTETS, Decoder, MqttError, encode
 from modemsim.mqtt.packets import (
     Ack,
     Bare,
@@ -21,6 +21,7 @@ from modemsim.mqtt.packets import (
 )
 
 __all__ = [
+    "OCTETS",
     "Ack",
     "Bare",
     "ConnAck",

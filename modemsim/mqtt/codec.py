@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from modemsim.mqtt.packets import (
     Ack,
@@ -20,6 +21,10 @@ from modemsim.mqtt.packets import (
 
 PROTOCOLS: Mapping[int, str] = {3: "MQIsdp", 4: "MQTT"}
 """Protocol names of the versions (3.1.2.1; MQTT 3.1 for the first)."""
+TEXTS = "utf-8"
+"""How texts are written (1.5.3)."""
+OCTETS = "latin-1"
+"""For a client that passes on octets as its host gives them, whatever they mean: each character is one."""
 REFUSED = 128
 _LENGTH_BYTES = 4
 _MUST_BE_2 = (Kind.PUBREL, Kind.SUBSCRIBE, Kind.UNSUBSCRIBE)
@@ -33,46 +38,46 @@ class MqttError(ValueError):
 # ---------------------------------------------------------------- writing
 
 
-def encode(packet: Packet) -> bytes:
-    """A packet as bytes; raises ValueError for a text or a packet that is too long."""
-    kind, flags, body = _body(packet)
+def encode(packet: Packet, texts: str = TEXTS) -> bytes:
+    """A packet as bytes, texts in that encoding; raises ValueError for a text or packet that is too long."""
+    kind, flags, body = _body(packet, partial(_text, texts))
     return bytes([kind << 4 | flags]) + _length(len(body)) + body
 
 
-def _body(packet: Packet) -> tuple[Kind, int, bytes]:
+def _body(packet: Packet, text: Callable[[str], bytes]) -> tuple[Kind, int, bytes]:
     match packet:
         case Connect():
-            return Kind.CONNECT, 0, _connect(packet)
+            return Kind.CONNECT, 0, _connect(packet, text)
         case ConnAck(code, present):
             return Kind.CONNACK, 0, bytes([int(present), code])
         case Publish(topic, payload, qos, retain, dup, packet_id):
             number = _number(packet_id) if qos else b""
-            return Kind.PUBLISH, dup << 3 | qos << 1 | retain, _text(topic) + number + payload
+            return Kind.PUBLISH, dup << 3 | qos << 1 | retain, text(topic) + number + payload
         case Ack(kind, packet_id):
             return kind, 2 if kind is Kind.PUBREL else 0, _number(packet_id)
         case Subscribe(packet_id, topics):
-            filters = b"".join(_text(topic) + bytes([qos]) for topic, qos in topics)
+            filters = b"".join(text(topic) + bytes([qos]) for topic, qos in topics)
             return Kind.SUBSCRIBE, 2, _number(packet_id) + filters
         case SubAck(packet_id, codes):
             return Kind.SUBACK, 0, _number(packet_id) + bytes(codes)
         case Unsubscribe(packet_id, names):
-            return Kind.UNSUBSCRIBE, 2, _number(packet_id) + b"".join(map(_text, names))
+            return Kind.UNSUBSCRIBE, 2, _number(packet_id) + b"".join(map(text, names))
         case Bare(kind):
             return kind, 0, b""
 
 
-def _connect(packet: Connect) -> bytes:
-    flags, payload = packet.clean << 1, _text(packet.client_id)
+def _connect(packet: Connect, text: Callable[[str], bytes]) -> bytes:
+    flags, payload = packet.clean << 1, text(packet.client_id)
     if packet.will is not None:
         flags |= 4 | packet.will.qos << 3 | packet.will.retain << 5
-        payload += _text(packet.will.topic) + _data(packet.will.payload)
+        payload += text(packet.will.topic) + _data(packet.will.payload)
     if packet.user is not None:
         flags |= 128
-        payload += _text(packet.user)
+        payload += text(packet.user)
     if packet.password is not None:
         flags |= 64
         payload += _data(packet.password)
-    head = _text(PROTOCOLS[packet.version]) + bytes([packet.version, flags])
+    head = text(PROTOCOLS[packet.version]) + bytes([packet.version, flags])
     return head + _number(packet.keep_alive) + payload
 
 
@@ -86,8 +91,8 @@ def _data(data: bytes) -> bytes:
     return _number(len(data)) + data
 
 
-def _text(text: str) -> bytes:
-    return _data(text.encode())
+def _text(texts: str, text: str) -> bytes:
+    return _data(text.encode(texts))
 
 
 def _length(value: int) -> bytes:
@@ -106,11 +111,12 @@ def _length(value: int) -> bytes:
 
 
 class Decoder:
-    """Cuts a stream into packets; `limit` is the longest packet taken, in bytes."""
+    """Cuts a stream into packets; `limit` is the longest packet taken, in bytes, `texts` their encoding."""
 
-    def __init__(self, limit: int = 1 << 20) -> None:
+    def __init__(self, limit: int = 1 << 20, texts: str = TEXTS) -> None:
         self._buffer = bytearray()
         self._limit = limit
+        self._texts = texts
 
     def feed(self, data: bytes) -> list[Packet]:
         """The packets that are complete with these bytes; raises MqttError."""
@@ -138,14 +144,15 @@ class Decoder:
             return None
         first, body = self._buffer[0], bytes(self._buffer[at : at + length])
         del self._buffer[: at + length]
-        return _packet(first, body)
+        return _packet(first, _Reader(body, self._texts))
 
 
 class _Reader:
     """Fields of a packet's body, one after another."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, texts: str) -> None:
         self._body = body
+        self._texts = texts
         self._at = 0
 
     def take(self, count: int) -> bytes:
@@ -166,7 +173,7 @@ class _Reader:
 
     def text(self) -> str:
         try:
-            return self.data().decode()
+            return self.data().decode(self._texts)
         except UnicodeDecodeError:
             raise MqttError("a text that is not UTF-8") from None
 
@@ -178,12 +185,12 @@ class _Reader:
         return self._at < len(self._body)
 
 
-def _packet(first: int, body: bytes) -> Packet:
+def _packet(first: int, reader: _Reader) -> Packet:
     try:
         kind = Kind(first >> 4)
     except ValueError:
         raise MqttError(f"there is no packet type {first >> 4}") from None
-    flags, reader = first & 15, _Reader(body)
+    flags = first & 15
     if kind is not Kind.PUBLISH and flags != (2 if kind in _MUST_BE_2 else 0):
         raise MqttError(f"{kind.name} has flags {flags}")
     if kind is Kind.PUBLISH:

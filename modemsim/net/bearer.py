@@ -248,6 +248,11 @@ class Bearer:
         """Uplink datagrams that wait for the signalling connection."""
         return sum(not datagram.downlink for datagram in self._waiting)
 
+    @property
+    def full(self) -> bool:
+        """Whether so many datagrams wait for the signalling connection that the next one would be lost."""
+        return len(self._waiting) >= WAITING_LIMIT
+
     def udp(self, local_port: int = 0) -> UdpSocket:
         """A new UDP socket; a `local_port` taken on this machine is mapped to a free one, as NAT does."""
         real = self.real_socket(local_port)
@@ -296,7 +301,7 @@ class Bearer:
             self._keep(datagram)
         elif self._radio.connected and not self._waiting:
             self._launch(datagram)
-        elif len(self._waiting) >= WAITING_LIMIT:
+        elif self.full:
             self.lose(datagram, "too many datagrams are waiting for the connection")
         else:
             self._waiting.append(datagram)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
+from typing import NamedTuple
 
 from modemsim.net.bearer import Bearer
 
@@ -13,8 +14,25 @@ RETRANSMIT_LIMIT = 60.0
 """Seconds a repetition waits at most (RFC 6298, 2.5)."""
 REPETITIONS = 8
 """Repetitions before the connection is given up (RFC 1122, 4.2.3.5: at least 100 s)."""
-GIVE_UP = sum(min(RETRANSMIT * 2**number, RETRANSMIT_LIMIT) for number in range(REPETITIONS + 1))
-"""Seconds all repetitions of a segment take together."""
+
+
+class Retransmission(NamedTuple):
+    """How a lost segment is repeated: how often, and at most `limit` seconds apart."""
+
+    repetitions: int = REPETITIONS
+    limit: float = RETRANSMIT_LIMIT
+
+    def wait(self, number: int) -> float:
+        """Seconds behind the transmission of that number (0: the first one)."""
+        return min(RETRANSMIT * 2.0**number, self.limit)
+
+    @property
+    def give_up(self) -> float:
+        """Seconds all transmissions of a segment take together."""
+        return sum(map(self.wait, range(self.repetitions + 1)))
+
+
+USUAL = Retransmission()
 
 
 class Loss(StrEnum):
@@ -25,6 +43,7 @@ class Loss(StrEnum):
     REFUSED = "refused"
     RESET = "reset"
     CLOSED = "closed"
+    SECURITY = "security"
 
 
 class CrossingFailed(ConnectionError):
@@ -55,15 +74,16 @@ async def attempt(bearer: Bearer, *, downlink: bool, rai: int = 0) -> bool:
     return radio.reachable and not lost
 
 
-async def cross(bearer: Bearer, *, downlink: bool, rai: int = 0, repetitions: int = REPETITIONS) -> None:
+async def cross(
+    bearer: Bearer, *, downlink: bool, rai: int = 0, retransmission: Retransmission = USUAL
+) -> None:
     """Bring a segment to the other side, however often it must be repeated; raises CrossingFailed."""
-    wait = RETRANSMIT
-    for _ in range(repetitions + 1):
+    for number in range(retransmission.repetitions + 1):
         if await attempt(bearer, downlink=downlink, rai=rai):
             return
+        wait = retransmission.wait(number)
         bearer.note("repeated", direction="downlink" if downlink else "uplink", wait=wait)
         await asyncio.sleep(wait)
-        wait = min(2 * wait, RETRANSMIT_LIMIT)
     raise CrossingFailed(Loss.NO_ANSWER)
 
 

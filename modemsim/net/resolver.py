@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from enum import StrEnum
 
 from modemsim import clock
@@ -19,6 +20,7 @@ QUERY_TIMEOUT = 5.0
 """Seconds to the repetition of a query (RFC 1123, 6.1.3.3)."""
 QUERIES = 3
 """Queries before a name has no answer."""
+USUAL = (QUERIES, QUERY_TIMEOUT)
 CACHE_SIZE = 16
 """Names kept; a small module keeps few."""
 
@@ -40,9 +42,15 @@ class NameFailed(LookupError):
 
 
 class Resolver:
-    """Resolves for one module; addresses stand for themselves and need no query."""
+    """Resolves for one module; addresses stand for themselves and need no query.
+
+    `patience` tells how many queries are sent and the seconds each has for its answer, `caching` whether
+    answers are kept.
+    """
 
     def __init__(self, bearer: Bearer) -> None:
+        self.patience: Callable[[], tuple[int, float]] = lambda: USUAL
+        self.caching: Callable[[], bool] = lambda: True
         self._bearer = bearer
         self._cache: dict[str, list[str]] = {}
 
@@ -56,7 +64,7 @@ class Resolver:
         if literal is not None:
             return [literal]
         name = host.lower().rstrip(".")
-        if cached and name in self._cache:
+        if cached and self.caching() and name in self._cache:
             return self._cache[name]
         await self._ask(name)
         found = self._bearer.routes.resolve(name) or await self._outside(name)
@@ -71,7 +79,8 @@ class Resolver:
     async def _ask(self, name: str) -> None:
         """The exchange with the DNS server, repeated while the air loses it."""
         loop = asyncio.get_running_loop()
-        for _ in range(QUERIES):
+        queries, seconds = self.patience()
+        for _ in range(queries):
             started = loop.time()
             try:
                 answered = await round_trip(self._bearer)
@@ -80,7 +89,7 @@ class Resolver:
             if answered is not None:
                 return
             self._bearer.note("query_lost", name=name)
-            await asyncio.sleep(max(0.0, started + QUERY_TIMEOUT - loop.time()))
+            await asyncio.sleep(max(0.0, started + seconds - loop.time()))
         raise NameFailed(NameProblem.NO_ANSWER)
 
     async def _outside(self, name: str) -> list[str]:

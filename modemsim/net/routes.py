@@ -47,14 +47,24 @@ _DOCUMENTED: tuple[Known, ...] = (
         "aep-mqtt",
         "EC800E AEP guide, 3 and 4.2",
     ),
+    Known(
+        ("mqtt.ctwing.cn", "*.non-nb.ctwing.cn"),
+        "180.106.148.146",
+        8883,
+        "aep-mqtt/tls",
+        "EC800E AEP guide, 3",
+    ),
     Known(("dmp-tcp.cuiot.cn",), "180.106.148.146", 8843, "aep-tcp", "EC800E AEP guide, 3"),
     Known(("tcp.ctwing.cn",), "180.106.148.146", 8996, "aep-tcp", "EC800E AEP guide, 4.3; address inferred"),
     Known(("echo.modemsim.test",), "192.0.2.7", 7, "echo", "RFC 862; address block of RFC 5737"),
+    Known(("echo.modemsim.test",), "192.0.2.7", 443, "echo/tls", "RFC 862; address block of RFC 5737"),
     Known(("ntp.modemsim.test",), "192.0.2.123", 123, "ntp", "RFC 4330; address block of RFC 5737"),
 )
 
 SECURED = "{}/coaps"
 """The key of a platform's port for DTLS, made from the platform's own."""
+TLS = "{}/tls"
+"""The key of a platform's or service's port for TLS."""
 
 KNOWN: tuple[Known, ...] = (
     *_DOCUMENTED,
@@ -186,3 +196,10 @@ def _on_this_machine(ip: str) -> bool:
 
 def _matches(name: str, pattern: str) -> bool:
     return name.endswith(pattern[1:]) if pattern.startswith("*.") else name == pattern
+
+
+def secured_names() -> tuple[str, ...]:
+    """Every name and address that leads to a port for TLS in the box."""
+    places = [known for known in KNOWN if known.platform.endswith(TLS.format(""))]
+    names = [name for known in places for name in (*known.names, known.ip)]
+    return tuple(dict.fromkeys(names))

@@ -16,13 +16,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from modemsim.net.bearer import Bearer
-from modemsim.net.crossing import GIVE_UP, CrossingFailed, Loss, cross, round_trip
+from modemsim.net.crossing import USUAL, CrossingFailed, Loss, Retransmission, cross, round_trip
 from modemsim.net.routes import Address
 from modemsim.trace import host_port
 
 FLIGHT = 4 * 1360
 """Bytes that cross the air together: four segments of the usual size behind an IPv4 tunnel."""
-SYN_REPETITIONS = 4
+SYN = Retransmission(4)
 """Repetitions of a connection request (RFC 1122, 4.2.3.5 asks for more; small stacks do fewer)."""
 HELD_FLIGHTS = 2
 """Flights in a row without answer for which a virtual clock is held: a peer that only listens owes none."""
@@ -41,7 +41,9 @@ class TcpSocket:
 
     `on_data` gets what arrives while `room` (bytes the owner can take) is more than zero; `on_end` is called
     once, when the connection is over for a reason of its own: CLOSED after the peer's last byte, RESET,
-    NO_ANSWER or NO_BEARER. `sent` counts bytes taken from the host, `acked` those the peer has.
+    NO_ANSWER or NO_BEARER; `on_closed` once nothing of it is left, whatever the reason; `on_acked` when the
+    peer has more of what was sent. `sent` counts bytes taken from the host, `acked` those the peer has.
+    `retransmission` is how a lost flight is repeated.
     """
 
     def __init__(self, bearer: Bearer, real: socket.socket | None = None, peer: Address = ("", 0)) -> None:
@@ -50,7 +52,10 @@ class TcpSocket:
         self.acked = 0
         self.on_data: Callable[[bytes], None] = lambda data: None
         self.on_end: Callable[[Loss], None] = lambda loss: None
+        self.on_closed: Callable[[], None] = lambda: None
+        self.on_acked: Callable[[], None] = lambda: None
         self.room: Callable[[], int] = lambda: FLIGHT
+        self.retransmission: Retransmission = USUAL
         self._bearer = bearer
         self._real = real if real is not None else socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._real.setblocking(False)
@@ -64,6 +69,7 @@ class TcpSocket:
         self.closed = False
         self._work = asyncio.Event()
         self._room_made = asyncio.Event()
+        self._progress = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._prober: asyncio.Task[None] | None = None
         bearer.streams.add(self)
@@ -87,7 +93,7 @@ class TcpSocket:
         if local_port:
             self._real.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self._real.bind(("127.0.0.1" if self._bearer.routes.local_only else "0.0.0.0", local_port))
-        await cross(self._bearer, downlink=False, repetitions=SYN_REPETITIONS)
+        await cross(self._bearer, downlink=False, retransmission=SYN)
         if real is None:
             await self._nobody_there()
         assert real is not None
@@ -114,6 +120,24 @@ class TcpSocket:
         self.sent += len(data)
         self._out += data
         self._work.set()
+
+    async def delivered(self) -> bool:
+        """Wait until the peer has everything sent so far; False when the connection is over before."""
+        wanted = self.sent
+        while self.acked < wanted and not self.closed:
+            self._progress.clear()
+            await self._progress.wait()
+        return self.acked >= wanted
+
+    async def finish(self) -> None:
+        """Close, and return once everything sent before and the end itself have crossed the air."""
+        self.close()
+        while not self.closed:
+            self._progress.clear()
+            await self._progress.wait()
+        with contextlib.suppress(CrossingFailed):
+            await self._cross(downlink=False)
+            await self._cross(downlink=True)
 
     def read_on(self) -> None:
         """The owner has room again."""
@@ -150,6 +174,7 @@ class TcpSocket:
 
     def _shut(self) -> None:
         self.closed = True
+        self._progress.set()
         self._bearer.streams.discard(self)
         if self._bearer.tap is not None:
             self._bearer.tap.closed(self.local_port, self.peer)
@@ -158,12 +183,12 @@ class TcpSocket:
             if task is not asyncio.current_task():
                 task.cancel()
         self._real.close()
+        self.on_closed()
 
     async def _nobody_there(self) -> None:
         """No route: connection requests vanish until the stack gives up."""
         self._bearer.note("lost", direction="uplink", peer=host_port(self.peer), reason="no route")
-        for repetition in range(SYN_REPETITIONS + 1):
-            await asyncio.sleep(float(2**repetition))
+        await asyncio.sleep(SYN.give_up)
         raise CrossingFailed(Loss.NO_ANSWER)
 
     # ------------------------------------------------------------ both ways
@@ -187,7 +212,7 @@ class TcpSocket:
         except OSError:
             loss = Loss.RESET
             with contextlib.suppress(CrossingFailed):
-                await cross(self._bearer, downlink=True)
+                await self._cross(downlink=True)
         if self.closed:
             return
         end = self.on_end
@@ -197,6 +222,15 @@ class TcpSocket:
             self.abort()
             end(loss)
 
+    async def _cross(self, *, downlink: bool) -> None:
+        await cross(self._bearer, downlink=downlink, retransmission=self.retransmission)
+
+    def _acknowledged(self, count: int) -> None:
+        if count > self.acked:
+            self.acked = count
+            self._progress.set()
+            self.on_acked()
+
     async def _uplink(self) -> Loss:
         """Flight after flight, each acknowledged before the next; CLOSED once all is out after a close."""
         loop = asyncio.get_running_loop()
@@ -204,14 +238,14 @@ class TcpSocket:
             while self._out:
                 flight = bytes(self._out[:FLIGHT])
                 del self._out[: len(flight)]
-                await cross(self._bearer, downlink=False)
+                await self._cross(downlink=False)
                 await self._way_out()
                 self._expect()
                 await loop.sock_sendall(self._real, flight)
                 self._written += len(flight)
                 self._passed(flight, downlink=False)
-                await cross(self._bearer, downlink=True)
-                self.acked = max(self.acked, self._written)
+                await self._cross(downlink=True)
+                self._acknowledged(self._written)
             if self._closing:
                 self._real.shutdown(socket.SHUT_WR)
                 return Loss.CLOSED
@@ -232,8 +266,8 @@ class TcpSocket:
                 await asyncio.Event().wait()  # nothing comes through any more; sending will find out
             self._used = loop.time()
             written = self._written
-            await cross(self._bearer, downlink=True)
-            self.acked = max(self.acked, written)
+            await self._cross(downlink=True)
+            self._acknowledged(written)
             if not data:
                 end = self.on_end
                 self.close()
@@ -276,7 +310,7 @@ class TcpSocket:
         """Behind an address translation that has forgotten the connection all repetitions are lost."""
         if self._bearer.forgotten(self._used):
             self._bearer.note("lost", direction="uplink", peer=host_port(self.peer), reason="NAT")
-            await asyncio.sleep(GIVE_UP)
+            await asyncio.sleep(self.retransmission.give_up)
             raise CrossingFailed(Loss.NO_ANSWER)
         self._used = asyncio.get_running_loop().time()
 
@@ -293,10 +327,14 @@ class TcpSocket:
         self._bearer.answers.arrived(self._real)
 
 
+class ListenFailed(OSError):
+    """A port could be had, but not listened on."""
+
+
 class TcpListener:
     """A listening TCP socket of the module; `on_connection` gets each connection once it has crossed the air.
 
-    Raises OSError for a port that is taken.
+    Raises OSError for a port that is taken, ListenFailed.
     """
 
     def __init__(self, bearer: Bearer, port: int, on_connection: Callable[[TcpSocket], None]) -> None:
@@ -310,7 +348,11 @@ class TcpListener:
         except OSError:
             self._real.close()
             raise
-        self._real.listen()
+        try:
+            self._real.listen()
+        except OSError as error:
+            self._real.close()
+            raise ListenFailed(*error.args) from error
         self._task = asyncio.get_running_loop().create_task(self._accept())
         bearer.streams.add(self)
 

@@ -43,9 +43,14 @@ class ConnectedPlatform(ABC):
     async def start(self) -> None:
         """Open the port, which is the same after a restart; raises OSError if it is taken."""
         if self._server is None:
-            self._server = await asyncio.start_server(self._connected, *self.address)
+            self._server = await asyncio.start_server(self.connected, *self.address)
             self.address = self._server.sockets[0].getsockname()[:2]
             self.emit("started", address="{}:{}".format(*self.address))
+
+    @property
+    def running(self) -> bool:
+        """Whether the port is open."""
+        return self._server is not None
 
     async def stop(self) -> None:
         """Close the port and every connection; devices, uplinks and commands are kept."""
@@ -58,7 +63,8 @@ class ConnectedPlatform(ABC):
         await asyncio.sleep(0)
         self.emit("stopped")
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, plain or secured, until it ends or the platform stops."""
         self._writers.add(writer)
         try:
             await self.serve(reader, writer)

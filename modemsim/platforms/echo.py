@@ -40,7 +40,7 @@ class Echo:
         """Open both; a port that TCP was given freely may be taken for UDP, then another one is tried."""
         loop, (host, port) = asyncio.get_running_loop(), self.address
         for tries_left in reversed(range(_TRIES)):
-            self._server = await asyncio.start_server(self._serve, host, port)
+            self._server = await asyncio.start_server(self.serve, host, port)
             chosen: Address = self._server.sockets[0].getsockname()[:2]
             try:
                 datagrams, _ = await loop.create_datagram_endpoint(lambda: _Mirror(self), chosen)
@@ -66,7 +66,8 @@ class Echo:
             self._datagrams.abort()
         await asyncio.sleep(0)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Send back what comes on one connection, plain or secured, until it ends."""
         self._connections.add(writer)
         try:
             while data := await reader.read(_PIECE):

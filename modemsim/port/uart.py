@@ -8,11 +8,14 @@ from typing import Any
 
 from modemsim.port.base import HasLines, HasRate, Port
 from modemsim.port.garble import garbled
+from modemsim.port.noise import LineNoise
 from modemsim.trace import Trace
 
 BITS_PER_CHARACTER = 10  # start bit, eight data bits, stop bit
 CHUNK_SECONDS = 0.001  # characters that finish within this time are handed on together
 WIRE_LIMIT = 4096  # bytes a host may be ahead of the line rate; more is lost
+CTS_OFF, CTS_ON = 2048, 512  # bytes that wait for the module when CTS goes off, and when it is on again
+HELD_LIMIT = 4096  # bytes that wait in the module while the host stops it by RTS; more is lost
 
 
 class _Wire:
@@ -25,6 +28,7 @@ class _Wire:
         self._timer: asyncio.TimerHandle | None = None
         self._chunk = 0
         self._chunk_end = 0.0
+        self._held = False
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -32,7 +36,15 @@ class _Wire:
     def put(self, data: bytes) -> None:
         """Append characters; the first starts at once on an idle line."""
         self._queue += data
-        if self._timer is None and self._queue:
+        self._start()
+
+    def hold(self, held: bool) -> None:
+        """Stop behind the characters that are being sent, or go on."""
+        self._held = held
+        self._start()
+
+    def _start(self) -> None:
+        if self._timer is None and self._queue and not self._held:
             self._chunk_end = max(self._chunk_end, asyncio.get_running_loop().time())
             self._next()
 
@@ -59,7 +71,7 @@ class _Wire:
     def _done(self) -> None:
         data = bytes(self._queue[: self._chunk])
         del self._queue[: self._chunk]
-        if self._queue:
+        if self._queue and not self._held:
             self._next()
         else:
             self._timer = None
@@ -90,8 +102,11 @@ class Uart:
 
     `baud` may change at any time and counts from the next chunk on. With `pacing` off everything passes at
     once. While `powered` is False input is lost and nothing goes out. `on_host` tells whether a host has the
-    port open. Traced in layer "serial": opened, closed, overrun (host faster than the line; bytes lost),
-    unread (host does not read; bytes lost) and the port's own notes.
+    port open; `on_error` hears of a character that was lost by PARITY_ERROR or FRAMING_ERROR, in its place.
+    While `obeys_rts`, nothing goes out before the host's RTS is on. While `uses_cts`, CTS is off for a host
+    that is far ahead: of the line rate, or of the module, of which `waiting` tells. Traced in layer "serial":
+    opened, closed, overrun (host faster than the line; bytes lost), unread (host does not read, or holds RTS
+    off; bytes lost), damaged, cts and the port's own notes.
     """
 
     def __init__(self, port: Port, *, trace: Trace, baud: int = 9600, pacing: bool = True) -> None:
@@ -108,6 +123,13 @@ class Uart:
         self.autobaud = False
         """Whether the module takes the rate of what it hears."""
         self.on_dtr: Callable[[bool], None] = _nobody
+        self.on_error: Callable[[str], None] = _nobody
+        self.noise = LineNoise()
+        self._obeys_rts = False
+        self._rts = {"line": True, "fault": True}
+        self._uses_cts = False
+        self._cts = True
+        self._waiting = 0
         self._trace = trace
         self._powered = True
         self._ringing: asyncio.TimerHandle | None = None
@@ -133,13 +155,65 @@ class Uart:
         if not on:
             self._in.clear()
             self._out.clear()
+            self.waiting = 0
             self._overrun.over()
+
+    @property
+    def obeys_rts(self) -> bool:
+        """Whether the host can stop the module by RTS."""
+        return self._obeys_rts
+
+    @obeys_rts.setter
+    def obeys_rts(self, on: bool) -> None:
+        self._obeys_rts = on
+        self._out.hold(self._stopped)
+
+    def set_rts(self, on: bool, by: str = "line") -> None:
+        """The host's RTS as a port tells it, or as a fault has it (`by` "fault"); both have to be on."""
+        self._rts[by] = on
+        self._out.hold(self._stopped)
+
+    @property
+    def uses_cts(self) -> bool:
+        """Whether the module stops the host by CTS."""
+        return self._uses_cts
+
+    @uses_cts.setter
+    def uses_cts(self, on: bool) -> None:
+        self._uses_cts = on
+        self._set_cts()
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that the module has received and not looked at."""
+        return self._waiting
+
+    @waiting.setter
+    def waiting(self, count: int) -> None:
+        self._waiting = count
+        self._set_cts()
+
+    def _set_cts(self) -> None:
+        ahead = self._waiting + len(self._in)
+        on = not self._uses_cts or ahead <= CTS_ON or (self._cts and ahead < CTS_OFF)
+        if on is not self._cts:
+            self._cts = on
+            self._note("cts", on=on)
+            if isinstance(self.port, HasLines):
+                self.port.set_line("cts", on)
+
+    @property
+    def _stopped(self) -> bool:
+        return self._obeys_rts and not all(self._rts.values())
 
     def send(self, data: bytes) -> None:
         """Send bytes to the host; returns at once."""
         if not self._powered:
             return
-        if self.pacing:
+        if self._stopped and len(data) > (room := max(0, HELD_LIMIT - len(self._out))):
+            self._unread.add(len(data) - room)
+            data = data[:room]
+        if self.pacing or self._stopped or self._out:
             self._out.put(data)
         else:
             self._sent_at = asyncio.get_running_loop().time()
@@ -161,6 +235,8 @@ class Uart:
     def _line(self, name: str, value: Any) -> None:
         if name == "dtr":
             self.on_dtr(bool(value))
+        elif name == "rts":
+            self.set_rts(bool(value))
 
     def _rate_of_host(self) -> int | None:
         if self.host_rate is not None:
@@ -178,18 +254,28 @@ class Uart:
                 self.baud = rate
             data = garbled(data, rate, self.baud)
         if not self.pacing:
-            self.receiver(data)
+            self._hear(data)
             return
         room = WIRE_LIMIT - len(self._in)
         if len(data) > room:
             self._overrun.add(len(data) - room)
             data = data[:room]
         self._in.put(data)
+        self._set_cts()
 
     def _received(self, data: bytes) -> None:
         if not self._in:
             self._overrun.over()
-        self.receiver(data)
+        self._hear(data)
+        self._set_cts()
+
+    def _hear(self, data: bytes) -> None:
+        for piece in self.noise.pieces(data):
+            if isinstance(piece, bytes):
+                self.receiver(piece)
+            else:
+                self._note("damaged", error=piece)
+                self.on_error(piece)
 
     def _sent(self, data: bytes) -> None:
         if (rate := self._rate_of_host()) is not None:

@@ -95,8 +95,10 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     parent = data.pop("extends", None)
     if parent is None:
         return data
+    more = data.pop("more_urcs", [])
     beside = path.parent / f"{parent}.toml"
-    return _merge(_read(beside if beside.is_file() else _locate(str(parent)), (*seen, path)), data)
+    merged = _merge(_read(beside if beside.is_file() else _locate(str(parent)), (*seen, path)), data)
+    return {**merged, "urcs": [*merged.get("urcs", []), *more]} if more else merged
 
 
 def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from modemsim.profile.base import Provenance as Provenance
 from modemsim.profile.base import Table
 from modemsim.profile.events import EVENTS
 from modemsim.profile.power import EnergyTable, PsmTable, Seconds, SleepTable
+from modemsim.profile.sockets import SocketOptionsTable
 from modemsim.timing import Delay
 
 SaveClass = Literal["ram", "sleep", "nvm", "reboot", "profile"]
@@ -45,6 +46,10 @@ class Serial(Table):
     pacing: bool = True
     rate: str = "+IPR.rate"
     """Setting with the rate in force after a start."""
+    rts: str | None = None
+    """Setting that lets the host stop the module by RTS while it is 2; else RTS means nothing."""
+    cts: str | None = None
+    """Setting that lets the module stop the host by CTS while it is 2; else CTS is always on."""
 
 
 class DialectTable(Table):
@@ -56,11 +61,13 @@ class DialectTable(Table):
     busy: Literal["queue", "drop", "refuse", "abort"] = "queue"
     junk: Literal["skip", "refuse", "error"] = "skip"
     repeat: bool = True
+    line_errors: Literal["lost", "refuse"] = "lost"
     quiet: Literal["all", "basic"] = "all"
     quiet_urcs: bool = False
     prompt: str = "> "
     escapes: bool = True
     spacing_exceptions: frozenset[str] = frozenset()
+    separators: dict[str, str] = {}
     multi_line: Literal["block", "framed"] = "block"
     max_line: int = 4096
     quoted_numbers: bool = True
@@ -149,6 +156,8 @@ class Urc(Table):
     in_command: bool = False
     quirk: str | None = None
     """Only while this quirk is on, or with a "!" in front, off."""
+    bare: bool = False
+    """The text stands on the line as it is, without CR LF around it."""
     words: dict[str, str] = {}
     """Field of the event -> table of [words] that translates it; "*" there stands for every other value."""
 
@@ -273,6 +282,8 @@ class AccessTable(Table):
     """Setting that lets the module switch its radio on and attach by itself; else it always does."""
     channel: str | None = None
     """Setting with the only channel (EARFCN) that is used, -1 for any; else any."""
+    reselection: str | None = None
+    """Setting that lets an idle module move to a better cell; else it always does."""
 
 
 class CloudTable(Table):
@@ -309,6 +320,7 @@ class SocketsTable(Table):
     `send_buffer`: sent data without acknowledgement; `push`: most in one line that hands data over.
     `announce`: waiting data is announced once until it was read, or with every arrival. `numbers`: result of
     each situation. `show_length`, `show_address`: settings that put them into the line with received data.
+    `options`: the other settings that sockets listen to.
     """
 
     ids: int = 5
@@ -318,16 +330,23 @@ class SocketsTable(Table):
     announce: Literal["once", "each"] = "once"
     show_length: str | None = None
     show_address: str | None = None
+    options: SocketOptionsTable = SocketOptionsTable()
     numbers: dict[str, int] = {}
 
 
 class MqttTable(Table):
     """The module's MQTT clients: results of an opening by situation, and of an end by its cause.
 
-    `stored`: messages that wait for the host, each client.
+    `clients`: how many there are, numbered from 0. `stored`: messages that wait for the host, each client.
+    `receive`, `publish`: bytes of the longest packet with a message, None without a limit. `in_flight`:
+    messages that wait for their acknowledgement at a time.
     """
 
+    clients: int = 6
     stored: int = 5
+    receive: int | None = None
+    publish: int | None = None
+    in_flight: int | None = None
     numbers: dict[str, int] = {}
     status: dict[str, int] = {}
 
@@ -388,6 +407,8 @@ class Profile(Table):
     radio: RadioTable = RadioTable()
     urc_output: UrcOutput = UrcOutput()
     sockets: SocketsTable = SocketsTable()
+    cip: SocketsTable = SocketsTable()
+    """The connections of the SIM800-style commands, which have numbers of their own."""
     mqtt: MqttTable = MqttTable()
     limits: dict[str, int] = {}
     words: dict[str, dict[str, str | int]] = {}

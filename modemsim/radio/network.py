@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from modemsim.clock import Calendar
+from modemsim.radio import cells
+from modemsim.radio.cells import Cell
 from modemsim.radio.psm import Saving
 from modemsim.timing import Delay
 
@@ -50,7 +52,9 @@ class Network:
 
     Units: `rsrp` dBm, `rsrq` and `sinr` dB, `loss` 0..1, `zone_quarters` quarters of an hour east of UTC.
     While `loss` or `latency` is not set, the coverage level (loss) and the profile's timing (latency) decide.
-    `congested` turns attach attempts away for the time being; attached modules are not touched.
+    `congested` turns attach attempts away for the time being; attached modules are not touched. `barred`: the
+    cell takes nobody; an idle module leaves it. `neighbour`: another cell, to which an idle module moves when
+    it is better.
     `psm` and `edrx` grant power saving; `active_time` and `periodic_update` (seconds) replace what a module
     asks for. `keeps_downlinks`: what comes for a module in PSM waits for it instead of being lost.
     `nat_timeout`: seconds without traffic after which the way back to a module is forgotten (None: never).
@@ -62,6 +66,8 @@ class Network:
         self.latency: Delay | None = None
         self.outage = False
         self.congested = False
+        self.barred = False
+        self.neighbour: Cell | None = None
         self.nat_timeout: float | None = None
         self.plmn = "46011"
         self.tac = 0x33C2
@@ -88,6 +94,18 @@ class Network:
         return COVERAGE[self.coverage_level].loss if self._loss is None else self._loss
 
     @property
+    def serving(self) -> Cell:
+        """The cell the modules are on."""
+        return Cell(
+            self.cell_id, self.tac, self.earfcn, self.pci, self.rsrp, self.rsrq, self.sinr, self.barred
+        )
+
+    def reselect(self) -> None:
+        """Let the neighbour serve, and the serving cell be the neighbour."""
+        if self.neighbour is not None:
+            self.patch(**self.neighbour.values(), neighbour=self.serving)
+
+    @property
     def tx_power(self) -> int:
         """The module's transmit power at this coverage level, in dBm."""
         return COVERAGE[self.coverage_level].tx_power
@@ -98,7 +116,7 @@ class Network:
         A new `coverage_level` moves rsrp, rsrq and sinr to typical values unless they are given too.
         `latency` takes a Delay or what `Delay.parse` reads; None for `latency` or `loss` ends the override.
         """
-        checked = {name: _checked(name, value) for name, value in changes.items()}
+        checked = {name: self._checked(name, value) for name, value in changes.items()}
         if "coverage_level" in checked:
             typical = COVERAGE[checked["coverage_level"]]
             moved = {"rsrp": typical.rsrp, "rsrq": typical.rsrq, "sinr": typical.sinr}
@@ -112,7 +130,8 @@ class Network:
 
     def values(self) -> dict[str, Any]:
         """The current values by the names `patch` takes."""
-        return {name: getattr(self, name) for name in _CHECKS}
+        neighbour = None if self.neighbour is None else self.neighbour.values()
+        return {name: getattr(self, name) for name in _NAMES} | {"neighbour": neighbour}
 
     def subscriber(self, imsi: str) -> Subscriber:
         """What the core network thinks of `imsi`; everybody is welcome until `provision` or `deny`."""
@@ -140,6 +159,11 @@ class Network:
             window=wish.window if self.edrx else None,
         )
 
+    def _checked(self, name: str, value: Any) -> Any:
+        if name == "neighbour":
+            return _checked(name, value, lambda value: cells.checked(value, _CHECKS, self.serving))
+        return _checked(name, value, _CHECKS.get(name))
+
     def now_utc(self) -> datetime:
         """Network time, as NITZ gives it."""
         return self._calendar.now_utc()
@@ -155,10 +179,9 @@ class Network:
         return leave
 
 
-def _checked(name: str, value: Any) -> Any:
-    check = _CHECKS.get(name)
+def _checked(name: str, value: Any, check: Callable[[Any], Any] | None) -> Any:
     if check is None:
-        raise ValueError(f"the network has no value {name!r}; known are {', '.join(_CHECKS)}")
+        raise ValueError(f"the network has no value {name!r}; known are {', '.join(_NAMES)}")
     try:
         return check(value)
     except (TypeError, ValueError) as error:
@@ -224,6 +247,7 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "latency": _latency,
     "outage": _flag,
     "congested": _flag,
+    "barred": _flag,
     "nat_timeout": _idle_time,
     "plmn": _text(r"\d{5,6}", "a PLMN of 5 or 6 digits"),
     "tac": _between(0, 0xFFFF),
@@ -239,3 +263,4 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "periodic_update": _seconds,
     "keeps_downlinks": _flag,
 }
+_NAMES = (*_CHECKS, "neighbour")

@@ -67,6 +67,8 @@ class PowerSaving:
         self.state = Psm.AWAKE
         self.wish = Saving()
         self.granted = Saving()
+        self.due = False
+        """T3412 has run out, and the module has not been idle since."""
         self._changed = changed
         self._update = update
         self._active: asyncio.TimerHandle | None = None
@@ -96,6 +98,7 @@ class PowerSaving:
         """The module is idle: T3412 and, if granted, T3324 start."""
         loop = asyncio.get_running_loop()
         self._stop()
+        self.due = False
         self._idle_since = loop.time()
         self._periodic = loop.call_later(self.granted.periodic or DEFAULT_T3412, self._due)
         if self.granted.active is not None:
@@ -114,11 +117,13 @@ class PowerSaving:
     def gone(self) -> None:
         """The module is not registered any more: what was granted is void."""
         self._stop()
+        self.due = False
         self.granted = Saving()
         self._move(PsmEvent.GONE)
 
     def _due(self) -> None:
         self._periodic = None
+        self.due = True
         self._update()
 
     def _move(self, event: PsmEvent) -> None:

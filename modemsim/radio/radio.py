@@ -11,29 +11,11 @@ from ipaddress import IPv4Address
 from modemsim.radio.emm import TRANSITIONS, Emm, EmmEvent
 from modemsim.radio.network import Network
 from modemsim.radio.psm import PowerSaving, Saving
+from modemsim.radio.reselection import Reselection
 from modemsim.radio.rrc import RAI_NO_MORE_DATA, RadioDown, Rrc, RrcConnection
 from modemsim.radio.signal import Signal, measured
 from modemsim.timing import Timing
 from modemsim.trace import Trace
-
-DELAYS = (
-    "attach",  # from switching on to attached at coverage level 0, then 1 and 2
-    "attach_ce1",
-    "attach_ce2",
-    "detach",  # the detach signalling
-    "rrc_setup",  # idle to connected at coverage level 0, then 1 and 2
-    "rrc_setup_ce1",
-    "rrc_setup_ce2",
-    "inactivity",  # last data to release by the network
-    "rai_release",  # release assistance asked for, to release
-    "latency_ce0",  # one way, per coverage level
-    "latency_ce1",
-    "latency_ce2",
-    "search_retry",  # from the end of an outage, or a refusal for congestion, to the next search
-    "out_of_coverage",  # from the start of an outage to the module noticing
-    "nitz",  # attach accepted to network time received
-)
-"""The names of a profile's [timing] that this package draws from."""
 
 ACT_NB_IOT = 9  # <AcT> "E-UTRAN (NB-S1 mode)" (3GPP TS 27.007 10.1.22)
 POOL_BASE = int(IPv4Address("100.64.0.0"))  # shared address space of operators (RFC 6598)
@@ -75,11 +57,12 @@ class Radio:
             timing, lambda: self._by_level("rrc_setup"), lambda: self.reachable, self._rrc_changed
         )
         self.saving = PowerSaving(lambda asleep: publish("psm", asleep=asleep), self._update_due)
+        self.reselection = Reselection(network, timing, trace, self._can_move, self._moved)
         self._updating: asyncio.Task[None] | None = None
         self._step: asyncio.TimerHandle | None = None
         self._nitz: asyncio.TimerHandle | None = None
         self._leave_network: Callable[[], None] = lambda: None
-        self._outage = False
+        self._gone_cell = (False, False)  # outage, barred, as this module knows them
         self._life = 0
         self._reported: tuple[int, int | None, int | None, int | None] = (0, None, None, None)
         self._reported_saving = Saving()
@@ -119,14 +102,19 @@ class Radio:
     @property
     def reachable(self) -> bool:
         """Attached, and the air carries something at this moment."""
-        return self.attached and not self.network.outage
+        return self.attached and self._heard
+
+    @property
+    def _heard(self) -> bool:
+        """There is a cell for this module: a barred one carries what was connected before."""
+        return not self.network.outage and (not self.network.barred or self.connected)
 
     def switch_on(self, *, attach: bool = True) -> None:
         """AT+CFUN=1: search, attach (unless told not to), get an address; without a USIM limited service."""
         if self.emm is not Emm.OFF:
             return
         self._leave_network = self.network.listen(self._network_changed)
-        self._outage = self.network.outage
+        self._gone_cell = (self.network.outage, self.network.barred)
         if self._imsi() is None:
             self._enter(EmmEvent.SWITCH_ON_WITHOUT_SIM)
             return
@@ -181,8 +169,9 @@ class Radio:
             raise RadioDown(f"not attached: the module is {self.emm.label}")
         if self.asleep:
             self.saving.wanted()
-            if self._outage:
+            if any(self._gone_cell):
                 self._outage_began()
+            self.reselection.consider()
         await self._rrc.wait()
 
     def wish(self, saving: Saving) -> None:
@@ -222,11 +211,11 @@ class Radio:
 
     def signal(self) -> Signal:
         """The figures of this instant for CSQ, CESQ and cell reports."""
-        listening = self.emm.camped and not self.network.outage
+        listening = self.emm.camped and self._heard
         return measured(self.network, self._width) if listening else Signal()
 
     def _search(self) -> None:
-        if self.network.outage:
+        if self.network.outage or (self.network.barred and not self.reselection.select()):
             return  # `_network_changed` goes on from here
         total = self._by_level("attach")
         signalling = min(self._by_level("rrc_setup"), total)
@@ -289,24 +278,34 @@ class Radio:
                 await asyncio.sleep(self._timing.draw("detach"))
         if life != self._life or (self.emm, event) not in TRANSITIONS:
             return  # the power was cut, or somebody else has detached meanwhile
-        self._cancel_step()
         self._rrc.lose("the module detached")
+        self._cancel_step()
         self._drop_pdn()
         self._enter(event)
         if self.emm is Emm.OFF:
             self._gone()
 
     def _network_changed(self) -> None:
-        began, ended = self.network.outage and not self._outage, self._outage and not self.network.outage
-        self._outage = self.network.outage
-        if began:
+        (was_out, was_barred), (out, barred) = self._gone_cell, (self.network.outage, self.network.barred)
+        self._gone_cell = (out, barred)
+        if (out and not was_out) or (barred and not was_barred and not out):
             self._outage_began()
-        elif ended and self.attached:
-            self._cancel_step()
-            self._rrc.resume()
-        elif ended and self.emm is Emm.SEARCHING:
-            self._later(self._timing.draw("search_retry"), self._search)
+        elif (was_out and not out) or (was_barred and not barred and not out):
+            if self.attached and not barred:
+                self._cancel_step()
+                self._rrc.resume()
+            elif self.emm is Emm.SEARCHING:
+                self._later(self._timing.draw("search_retry"), self._search)
         self._report()
+        self.reselection.consider()
+
+    def _can_move(self) -> bool:
+        return self.attached and not self.connected and not self.asleep
+
+    def _moved(self, elsewhere: bool) -> None:
+        """On another cell: one of another tracking area has to be told."""
+        if elsewhere:
+            self._update_due()
 
     def _update_due(self) -> None:
         """T3412 has run out, or new timers are wanted: a tracking area update."""
@@ -322,8 +321,8 @@ class Radio:
             self._rrc.activity(rai=RAI_NO_MORE_DATA)
 
     def _outage_began(self) -> None:
-        if self.asleep:
-            return  # noticed at the next sign of life
+        if self.asleep or self._heard:
+            return  # noticed at the next sign of life, or behind the connection
         if self.attached:
             self._later(self._timing.draw("out_of_coverage"), self._coverage_lost)
         elif self.emm is Emm.ATTACHING:
@@ -332,9 +331,11 @@ class Radio:
             self._cancel_step()
 
     def _coverage_lost(self) -> None:
-        self._cancel_step()
         self._rrc.lose("out of coverage")
+        self._cancel_step()
         self._enter(EmmEvent.CELL_LOST)
+        if not self.network.outage:
+            self._later(self._timing.draw("search_retry"), self._search)
 
     def _enter(self, event: EmmEvent, cause: int | None = None) -> None:
         self.emm = TRANSITIONS[self.emm, event]
@@ -362,7 +363,10 @@ class Radio:
             self.saving.connected()
         elif self.attached:
             self.saving.released()
+            if any(self._gone_cell):
+                self._outage_began()
         self._publish("rrc", mode=state.value)
+        self.reselection.consider()
 
     def _pdn_changed(self) -> None:
         self._trace.emit("air", "pdn", ip=self.ip, apn=self.network.apn)
@@ -383,6 +387,7 @@ class Radio:
     def _gone(self) -> None:
         self._life += 1
         self.backed_off = False
+        self.reselection.stop()
         self._cancel_step()
         if self._nitz is not None:
             self._nitz.cancel()

@@ -135,6 +135,27 @@ async def network_congested(stage: Stage, limit: float | None, on: bool) -> None
     stage.simulation.network.patch(congested=on)
 
 
+@_action("network barred", _SWITCH)
+async def network_barred(stage: Stage, limit: float | None, on: bool) -> None:
+    """Bar the serving cell, so that idle modules leave it and none comes, or open it again."""
+    stage.simulation.network.patch(barred=on)
+
+
+def _power(word: str) -> int | None:
+    return None if word == "off" else int(word)
+
+
+@_action("network neighbour", Parameter("-80|off", _power), Parameter("TAC", lambda w: int(w, 16), True))
+async def network_neighbour(
+    stage: Stage, limit: float | None, rsrp: int | None, tac: int | None = None
+) -> None:
+    """Let there be another cell, received with so many dBm, in the same tracking area or this one (hex)."""
+    network = stage.simulation.network
+    place = {} if tac is None else {"tac": tac}
+    cell = {"cell_id": network.cell_id + 1, "pci": (network.pci + 1) % 504, "rsrp": rsrp, **place}
+    network.patch(neighbour=None if rsrp is None else cell)
+
+
 def _endpoint(stage: Stage) -> str:
     """The module's LwM2M endpoint name; its IMEI before it registered."""
     status = stage.simulation.status()

@@ -93,3 +93,15 @@ async def platform_answer(stage: Stage, limit: float | None, code: str, payload:
         return found[0] == code and payload in (None, found[1])
 
     await until(holds, limit or 0.0, lambda: f"it is {got()[0]} {got()[1].hex().upper()}")
+
+
+@action("platform ca", Parameter("NAME", str))
+async def platform_ca(stage: Stage, limit: float | None, name: str) -> None:
+    """Put the certificate of the platforms' authority where AT+QFUPL would, as a file of this name."""
+    authority = stage.simulation.world.authority
+    if authority is None:
+        raise ActionFailed("this run has no platforms that would have an authority")
+    try:
+        stage.simulation.ue.ip.files.store(name, authority.certificate)
+    except ValueError as error:
+        raise ActionFailed(f"the module cannot keep {name}: {error}") from None

@@ -15,9 +15,10 @@ from typing import Any
 from modemsim import clock
 from modemsim.at.syntax import parse as parse_line
 from modemsim.commands.catalogue import catalogue
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
 from modemsim.profile import Profile
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 from modemsim.testing.actions import ActionFailed, Stage, find
 from modemsim.testing.player import RESPONSE_LIMIT, Player
 from modemsim.testing.report import Failure, Result

@@ -46,6 +46,7 @@ class Access:
         self._spawn = spawn
         self._table = table
         self.functionality = 1
+        radio.reselection.allowed = lambda: not table.reselection or bool(settings.get(table.reselection))
         self.apn = network.apn
         """The access point of the default bearer that came up last."""
 

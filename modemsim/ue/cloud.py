@@ -59,6 +59,8 @@ class CloudSession:
         self._reason: str | None = None
         self._retries: Callable[[], int] = lambda: 0
         self._retried = 0
+        self._silent = False
+        """The next automatic update is not told when it succeeds."""
         self._disabled_until = 0.0
         self._reopen: Callable[[], None] = lambda: None
         self.state = Cloud.UNINITIALISED
@@ -171,6 +173,19 @@ class CloudSession:
         client = self.client
         assert client is not None
         self._spawn(client.update())
+
+    @property
+    def tells_wake(self) -> bool:
+        """Whether the host hears of a periodic update that has woken the chip."""
+        return self.live and self.service.at_update == 2
+
+    def woken(self) -> None:
+        """The network's periodic update has woken the chip."""
+        if self.tells_wake:
+            self._publish("cloud.woken")
+        elif self.live and self.client is not None and self.service.at_update == 1:
+            self._silent = True
+            self.client.refresh()
 
     def close(self) -> None:
         """Start to deregister; the state becomes DEREGISTERED when the platform answered or time is up."""
@@ -341,11 +356,13 @@ class CloudSession:
 
     def _on_updated(self, automatic: bool, message_id: int) -> None:
         self._retried = 0
-        self._publish("cloud.updated", automatic=automatic, message_id=message_id)
+        silent, self._silent = automatic and self._silent, False
+        self._publish("cloud.updated", automatic=automatic, message_id=message_id, silent=silent)
 
     def _on_update_failed(self, automatic: bool, message_id: int, reason: str) -> None:
         if reason == "timeout" and not self._link_up():
             reason = "not_sent"
+        self._silent = False
         ends = self.service.ends_on_refresh if automatic else self.service.ends_on_update
         if self.live and reason in ends:
             self._end(CloudEvent.DROP)

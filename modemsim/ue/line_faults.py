@@ -162,6 +162,22 @@ def split(at: int, gap: float) -> Callable[[bytes], Pieces]:
     return lambda data: [(0.0, data[:at]), (gap, data[at:])] if data[at:] else [(0.0, data)]
 
 
+def dripped(gap: float) -> Callable[[bytes], Pieces]:
+    """Every byte comes alone, with silence between."""
+    return lambda data: [(gap if place else 0.0, data[place : place + 1]) for place in range(len(data))]
+
+
+def paused(behind: bytes, gap: float) -> Callable[[bytes], Pieces]:
+    """Silence behind each place where some bytes stand."""
+
+    def effect(data: bytes) -> Pieces:
+        parts = data.split(behind)
+        whole = [part + behind for part in parts[:-1]] + [parts[-1]]
+        return [(gap if place else 0.0, part) for place, part in enumerate(whole) if part]
+
+    return effect
+
+
 def dropped() -> Callable[[bytes], Pieces]:
     """Nothing comes."""
     return lambda data: []

@@ -1,4 +1,7 @@
-"""A new rate of the serial line on trial: it stays when the host is heard at it, else the old one returns."""
+"""What settings make of the serial line: a new rate on trial, and who stops whom by RTS and CTS.
+
+A rate stays when the host is heard at it, else the old one returns.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,25 @@ if TYPE_CHECKING:
 
 
 class LineRate:
-    """The trial behind AT+NATSPEED; at most one runs."""
+    """The trial behind AT+NATSPEED, of which at most one runs, and AT+IFC."""
 
     def __init__(self, ue: Ue) -> None:
         self._ue = ue
         self._timer: asyncio.TimerHandle | None = None
+
+    def power_up(self) -> None:
+        """What was stored counts from the start."""
+        for key in (self._ue.profile.serial.rts, self._ue.profile.serial.cts):
+            if key is not None:
+                self.setting_changed(key)
+
+    def setting_changed(self, key: str) -> None:
+        """A setting has a new value."""
+        table, serial = self._ue.profile.serial, self._ue.serial
+        if key == table.rts:
+            serial.obeys_rts = self._ue.settings.get(key) == 2
+        elif key == table.cts:
+            serial.uses_cts = self._ue.settings.get(key) == 2
 
     def try_out(self, rate: int, seconds: float) -> None:
         """Switch to `rate` now; without a byte from the host within `seconds` switch back."""

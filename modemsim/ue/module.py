@@ -177,6 +177,8 @@ class Ue:
 
     def _setting_changed(self, key: str, value: Any) -> None:
         self.urc_gate.changed(key, value)
+        self.ip.setting_changed(key)
+        self.line_rate.setting_changed(key)
         if key in setting_keys(self.profile.psm):
             self.radio.wish(wished(self.profile.psm, self.settings))
             self.radio.release_early(early_release(self.profile.psm, self.settings))
@@ -352,8 +354,7 @@ class Ue:
     @property
     def busy(self) -> bool:
         """Something is under way that keeps the chip awake."""
-        works = self.terminal.busy or self.cloud.busy or self.firmware.busy
-        return works or bool(self._tasks or self.bearer.streams)
+        return self.terminal.busy or self.cloud.busy or self.firmware.busy or bool(self._tasks)
 
     @property
     def uplinks_waiting(self) -> int:

@@ -1,29 +1,31 @@
 """The module's MQTT clients by number: what the host asks of them runs in the background and is published.
 
 Events: mqtt.opened, mqtt.connected, mqtt.subscribed, mqtt.unsubscribed, mqtt.published, mqtt.repeated,
-mqtt.received, mqtt.waiting, mqtt.disconnected, mqtt.closed, mqtt.status.
+mqtt.received, mqtt.waiting, mqtt.dropped, mqtt.disconnected, mqtt.closed, mqtt.status.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
 from modemsim import mqtt
-from modemsim.at.dialect import to_text
 from modemsim.net.bearer import Bearer
 from modemsim.net.resolver import Resolver
-from modemsim.net.tcp import TcpSocket
+from modemsim.net.tls import make_stream
 from modemsim.profile import MqttTable
 from modemsim.ue.mqtt_client import Ended, Link, MqttClient, Outcome
+from modemsim.ue.mqtt_inbox import Inbox, Reception
 
 BACKLOG = 4
 """Unsent lines at which the module stops reading messages."""
 ANSWERED, REPEATED, FAILED = 0, 1, 2
 """Results of subscribing and publishing."""
+
+_REQUESTS = {"connack": "connect", "suback": "subscribe", "unsuback": "unsubscribe", "pingresp": "ping"}
+"""What was asked for, by the answer that does not come; everything else belongs to a message."""
 
 
 class MqttClients:
@@ -46,35 +48,57 @@ class MqttClients:
         self._backlog = backlog
         self._clients: dict[int, MqttClient] = {}
         self._opening: dict[int, asyncio.Task[Any]] = {}
-        self._stored: dict[int, deque[mqtt.Publish]] = {}
-        self._buffered: set[int] = set()
-        self._with_length: set[int] = set()
+        self._connecting: dict[int, asyncio.Task[Any]] = {}
+        self._extended: set[tuple[int, int]] = set()
+        self._inboxes: dict[int, Inbox] = {}
+        self._receptions: dict[int, Reception] = {}
         self._last_ids: dict[int, int] = {}
 
     def client(self, id: int) -> MqttClient:
         """The client of that number; it exists from the first time it is named."""
         if id not in self._clients:
-            client = MqttClient(lambda: TcpSocket(self._bearer), self._resolver, self._spawn)
+            client = MqttClient(partial(make_stream, self._bearer), self._resolver, self._spawn)
             client.on_message = partial(self._message, id)
             client.on_end = partial(self._ended, id)
             client.on_repeat = partial(self._repeated, id)
             client.room = lambda: 4096 if self._backlog() < BACKLOG else 0
             self._clients[id] = client
-            self._stored[id] = deque()
+            self._inboxes[id] = Inbox(self._table.stored)
+            self._receptions[id] = Reception(packet_limit=self._table.receive)
         return self._clients[id]
+
+    def reception(self, id: int) -> Reception:
+        """How messages of a client reach the host; what is set counts for the next message."""
+        self.client(id)
+        return self._receptions[id]
+
+    def inbox(self, id: int) -> Inbox:
+        """The messages of a client that wait for the host."""
+        self.client(id)
+        return self._inboxes[id]
+
+    @property
+    def last(self) -> int:
+        """The highest number a client can have."""
+        return self._table.clients - 1
+
+    @property
+    def known(self) -> list[int]:
+        """Numbers of the clients that were named since power-on, in order."""
+        return sorted(self._clients)
 
     def next_packet_id(self, id: int) -> int:
         """A packet identifier of the module's own choice, from 1 upwards."""
         self._last_ids[id] = self._last_ids.get(id, 0) % 0xFFFF + 1
         return self._last_ids[id]
 
-    def receive(self, id: int, *, buffered: bool, with_length: bool) -> None:
-        """Whether messages of a client wait for the host to read them, and show their length."""
-        for chosen, on in ((self._buffered, buffered), (self._with_length, with_length)):
-            (chosen.add if on else chosen.discard)(id)
-
     def bearer_lost(self) -> None:
         """The PDN connection is gone, and every connection with it."""
+        for id, task in tuple(self._opening.items()):
+            task.cancel()
+            del self._opening[id]
+            self._clients[id].drop()
+            self.opened(id, "lost")
         for client in self._clients.values():
             if client.link is not Link.CLOSED:
                 client.over(Ended.BEARER)
@@ -92,34 +116,51 @@ class MqttClients:
         """The power is gone."""
         self._clients.clear()
         self._opening.clear()
-        self._stored.clear()
+        self._connecting.clear()
+        self._extended.clear()
+        self._inboxes.clear()
+        self._receptions.clear()
 
     # ------------------------------------------------------------ what the host asks for
 
-    def open(self, id: int, host: str, port: int) -> None:
-        """Open the connection; mqtt.opened tells the outcome."""
-        self._opening[id] = self._spawn(self._open(id, host, port))
+    def open(self, id: int, host: str, port: int, ready: Callable[[], Awaitable[bool]] | None = None) -> None:
+        """Open the connection once its context is `ready`; mqtt.opened tells the outcome."""
+        self._opening[id] = self._spawn(self._open(id, host, port, ready))
 
-    async def _open(self, id: int, host: str, port: int) -> None:
-        situation = await self.client(id).open(host, port)
+    async def _open(self, id: int, host: str, port: int, ready: Callable[[], Awaitable[bool]] | None) -> None:
+        self.inbox(id).clear()
+        if ready is not None and not await ready():
+            situation = "no_bearer"
+        else:
+            address = self._bearer.ip
+            situation = await self.client(id).open(host, port)
+            if situation == "no_bearer" and address is not None:
+                situation = "lost"
         self._opening.pop(id, None)
+        self.opened(id, situation)
+
+    def opened(self, id: int, situation: str) -> None:
+        """Tell how an opening ended, or why there was none."""
         self._publish("mqtt.opened", id=id, result=self._table.numbers[situation])
 
     def connect(self, id: int, client_id: str, user: str | None, password: str | None) -> None:
         """Introduce the client; mqtt.connected tells the outcome, mqtt.status that none came."""
-        self._spawn(self._connect(id, client_id, user, password))
+        self._connecting[id] = self._spawn(self._connect(id, client_id, user, password))
 
     async def _connect(self, id: int, client_id: str, user: str | None, password: str | None) -> None:
         client = self.client(id)
         outcome = await client.connect(client_id, user, password)
+        self._connecting.pop(id, None)
         if outcome.answered:
             self._publish("mqtt.connected", id=id, result=ANSWERED, code=outcome.codes[0])
             if outcome.codes[0]:
                 client.drop()
-        elif client.link is Link.CONNECTING:
+            return
+        self._publish("mqtt.connected", id=id, result=FAILED, code=None)
+        if client.link is Link.CONNECTING:
+            ended = Ended.CONNECT if client.unsent else Ended.CONNACK
             client.drop()
-            self._publish("mqtt.connected", id=id, result=FAILED, code=None)
-            self._ended(id, Ended.CONNACK)
+            self._ended(id, ended)
 
     def subscribe(self, id: int, packet_id: int, topics: tuple[tuple[str, int], ...]) -> None:
         """Subscribe; mqtt.subscribed tells the outcome."""
@@ -136,6 +177,7 @@ class MqttClients:
     def send(self, id: int, message: mqtt.Publish, *, extended: bool = False) -> None:
         """Publish a message; mqtt.published tells the outcome and which of two commands asked for it."""
         work = self.client(id).publish(message)
+        (self._extended.add if extended else self._extended.discard)((id, message.packet_id))
         self._spawn(self._report("mqtt.published", id, message.packet_id, work, extended=extended))
 
     async def _report(
@@ -152,53 +194,41 @@ class MqttClients:
         self._publish("mqtt.disconnected", id=id, result=0)
 
     def close(self, id: int) -> None:
-        """Close the connection, or give up opening it."""
-        task = self._opening.pop(id, None)
-        if task is not None:
-            task.cancel()
+        """Close the connection, or give up opening it or introducing the client."""
+        opening, connecting = self._opening.pop(id, None), self._connecting.pop(id, None)
+        if connecting is not None:
+            connecting.cancel()
+        if opening is not None:
+            opening.cancel()
             self.client(id).drop()
         self.client(id).close()
-
-    def stored(self, id: int) -> list[int]:
-        """Whether each of the places for waiting messages is taken."""
-        self.client(id)
-        held = len(self._stored[id])
-        return [int(place < held) for place in range(self._table.stored)]
-
-    def take(self, id: int) -> mqtt.Publish | None:
-        """The oldest message that waits for the host."""
-        self.client(id)
-        return self._stored[id].popleft() if self._stored[id] else None
 
     # ------------------------------------------------------------ what happens
 
     def fields(self, id: int, message: mqtt.Publish) -> dict[str, Any]:
         """What a line about a message shows."""
-        return {
-            "id": id,
-            "message_id": message.packet_id,
-            "topic": message.topic,
-            "length": len(message.payload),
-            "shown_length": len(message.payload) if id in self._with_length else None,
-            "text": to_text(message.payload),
-            "data": message.payload,
-            "digits": 2 * len(message.payload),
-            "qos": message.qos,
-            "retain": int(message.retain),
-            "dup": int(message.dup),
-        }
+        return {"id": id, **self.reception(id).shown(message)}
 
-    def _message(self, id: int, message: mqtt.Publish) -> None:
-        if id not in self._buffered:
+    def _message(self, id: int, message: mqtt.Publish) -> bool:
+        how = self.reception(id)
+        if not how.takes(message):
+            self._publish("mqtt.dropped", id=id, topic=message.topic, reason="the packet is too long")
+            return False
+        if not how.waits(message):
             self._publish("mqtt.received", **self.fields(id, message))
-        elif len(self._stored[id]) < self._table.stored:
-            self._stored[id].append(message)
-            self._publish("mqtt.waiting", id=id, place=len(self._stored[id]) - 1)
+            return True
+        place = self.inbox(id).put(message)
+        if place is None:
+            self._publish("mqtt.dropped", id=id, topic=message.topic, reason="every place is taken")
+            return False
+        self._publish("mqtt.waiting", id=id, place=place)
+        return True
 
     def _repeated(self, id: int, what: str, packet_id: int, count: int) -> None:
         if self.client(id).options.notice:
             fields = {"message_id": packet_id, "result": REPEATED, "value": count}
-            self._publish("mqtt.repeated", id=id, what=what, **fields)
+            fields["extended"] = (id, packet_id) in self._extended
+            self._publish("mqtt.repeated", id=id, what=_REQUESTS.get(what, "publish"), **fields)
 
     def _ended(self, id: int, ended: Ended) -> None:
         self._publish("mqtt.status", id=id, code=self._table.status[ended.value])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from modemsim.coap.codec import Malformed, Peer, decode
 from modemsim.net import Address
 from modemsim.net.bearer import Bearer, UdpSocket
 
@@ -18,6 +19,7 @@ class RawCoap:
         self._bearer = bearer
         self._publish = publish
         self._open: dict[int, tuple[UdpSocket, Address]] = {}
+        self._message_id = 0
 
     def open(self, server: Address) -> int | None:
         """A new client for a server; None when all are taken."""
@@ -36,6 +38,20 @@ class RawCoap:
         socket.send(data, server, rai)
         return True
 
+    def compose(self, kind: int, code: int, token: bytes, options: bytes, payload: bytes) -> bytes | None:
+        """A message of these parts under the next message id; None when they make none (RFC 7252, 3)."""
+        following = self._message_id % 0xFFFF + 1
+        head = bytes([0x40 | kind << 4 | len(token), code]) + following.to_bytes(2, "big")
+        message = head + token + options + (b"\xff" + payload if payload else b"")
+        try:
+            read = decode(message, Peer(("", 0), lambda: ("", 0)))
+        except Malformed:
+            return None
+        if read.payload != payload:
+            return None
+        self._message_id = following
+        return message
+
     def close(self, number: int) -> bool:
         """Remove a client; False when there is none."""
         if number not in self._open:
@@ -46,6 +62,7 @@ class RawCoap:
     def clear(self) -> None:
         """Forget all of them, as a restart does."""
         self._open.clear()
+        self._message_id = 0
 
     def _received(self, number: int, data: bytes, sender: Address) -> None:
         self._publish("coap.received", id=number, length=len(data), data=data.hex())

@@ -10,9 +10,13 @@ class SerialLine(Protocol):
     """The UART as the module drives it (see `modemsim.port.uart`)."""
 
     receiver: Callable[[bytes], None]
+    on_error: Callable[[str], None]
     baud: int
     autobaud: bool
     powered: bool
+    obeys_rts: bool
+    uses_cts: bool
+    waiting: int
 
     def send(self, data: bytes) -> None:
         """Queue bytes for the host."""

@@ -13,7 +13,8 @@ class Service:
     address of the module, by an update. ends_on_update, ends_on_refresh: outcomes of an update that the host
     asked for, or of an automatic one, that end the session. ends_on_reset: whether a report answered with RST
     ends the session, or only the observation. ends_unanswered: whether a deregistration that nobody answers
-    ends it. ids_per_report: message ids each report uses up.
+    ends it. ids_per_report: message ids each report uses up. at_update: what a live session does when the
+    periodic update of the network has woken the chip: 0 nothing, 1 update itself in silence, 2 tell the host.
     """
 
     name: str = "cloud"
@@ -23,3 +24,4 @@ class Service:
     ends_on_reset: bool = True
     ends_unanswered: bool = True
     ids_per_report: int = 1
+    at_update: int = 0

@@ -74,9 +74,14 @@ class Sleeper:
         self._input_at = self._woken_at = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
-        self._had_session = False
+        self._had_session = self._by_timer = False
         self.retention = True
         """Whether retained memory holds; without it the session does not come back from a deep sleep."""
+
+    @property
+    def dozing(self) -> bool:
+        """In light sleep: the AT port in memory, the network in reach."""
+        return self.state is Chip.LIGHT
 
     @property
     def permitted(self) -> Depth:
@@ -137,6 +142,7 @@ class Sleeper:
         if not self._step(ChipEvent.WAKE):
             return
         self._ue.trace.emit("sleep", "wake", cause=cause, depth="light" if light else "deep")
+        self._by_timer = cause == "network" and self._ue.radio.saving.due
         if cause != "network":
             self._stay_awake(woken=True)
         if not light:
@@ -168,7 +174,7 @@ class Sleeper:
         ue = self._ue
         if self.permitted == "never" or not ue.terminal.running:
             return
-        if ue.busy:
+        if ue.busy or (self.permitted == "deep" and ue.bearer.streams):
             self._timer = asyncio.get_running_loop().call_later(self._settle or BUSY_LOOK, self._try)
         elif self._may_go_deep():
             self._step(ChipEvent.FALL)
@@ -265,6 +271,7 @@ class Sleeper:
 
     def _let_sockets_go(self) -> None:
         """A module that has to be told forgets its sockets; their numbers are free after the wake."""
+        self._ue.ip.cip.clear()
         key = self._table.sockets if self._table else None
         if key is not None and not self._ue.settings.get(key):
             for socket in tuple(self._ue.sockets):
@@ -281,6 +288,8 @@ class Sleeper:
         self._pass_on = ue.serial.receiver
         ue.serial.receiver = self._heard
         self._step(ChipEvent.WOKEN)
+        if self._by_timer and ue.cloud.tells_wake:
+            self._stay_awake(woken=True)
         ue.publish("sleep.exit")
         held, self._held = self._held, []
         for line, in_command in held:
@@ -294,6 +303,8 @@ class Sleeper:
             ue.cloud.drop()
         if self._had_session:
             ue.publish("cloud.restored" if ue.cloud.observed else "cloud.not_restored")
+        if self._by_timer:
+            ue.cloud.woken()
         self.reconsider()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:

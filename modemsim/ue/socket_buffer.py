@@ -38,7 +38,9 @@ class SocketBuffer:
         return self._limit - self._held
 
     def put(self, data: bytes, sender: Address) -> bool:
-        """Keep what arrived; False for a datagram that finds no room."""
+        """Keep what arrived; False for a datagram that finds no room. An empty one is nothing to read."""
+        if not data:
+            return True
         if not self._stream and len(data) > self.room:
             return False
         self._pieces.append(Piece(data, sender))
@@ -53,8 +55,13 @@ class SocketBuffer:
             return self._held
         return len(self._pieces[0].data)
 
-    def take(self, most: int) -> Piece:
-        """Up to `most` bytes: of a stream as many as there are, else the rest of one datagram."""
+    @property
+    def next_sender(self) -> Address:
+        """Whose data is read next."""
+        return self._pieces[0].sender if self._pieces else ("", 0)
+
+    def take(self, most: int, *, joined: bool = False) -> Piece:
+        """Up to `most` bytes: of a stream, or `joined`, what is there, else the rest of one datagram."""
         if not self._pieces:
             return Piece(b"", ("", 0))
         taken = bytearray()
@@ -65,7 +72,7 @@ class SocketBuffer:
             taken += part
             if len(part) < len(piece.data):
                 self._pieces.appendleft(Piece(piece.data[len(part) :], piece.sender))
-            if not self._stream:
+            if not self._stream and not joined:
                 break
         self._held -= len(taken)
         self.read += len(taken)

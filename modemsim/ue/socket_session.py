@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from modemsim.ue.sockets import Socket, Sockets, State
+from modemsim.ue.socket import Socket, State
+from modemsim.ue.sockets import Sockets
 
 OWED = 0.2
 """Seconds of output the serial line may owe before the socket is read again."""
@@ -13,11 +14,23 @@ PIECE = 1024
 
 
 class SocketSession:
-    """Carries a socket's data while it is attached, and keeps it in its buffer while it is not."""
+    """Carries a socket's data while it is attached, and keeps it in its buffer while it is not.
 
-    def __init__(self, sockets: Sockets, socket: Socket) -> None:
+    `packet`: bytes that are sent together, and seconds fewer bytes wait for more. `at_end`: called when the
+    connection is over and all is out; without it nobody is told.
+    """
+
+    def __init__(
+        self,
+        sockets: Sockets,
+        socket: Socket,
+        packet: Callable[[], tuple[int, float]] = lambda: (PIECE, 0.0),
+        at_end: Callable[[Socket], None] | None = None,
+    ) -> None:
         self._sockets = sockets
         self.socket = socket
+        self.packet = packet
+        self._at_end = at_end
         self._out: Callable[[bytes], float] | None = None
         self._wake: Callable[[], None] = lambda: None
         self._timer: asyncio.TimerHandle | None = None
@@ -48,7 +61,10 @@ class SocketSession:
             if self.socket.buffer:
                 self._timer = asyncio.get_running_loop().call_later(owed - OWED / 2, self._go_on)
         if self.over:
+            if self._at_end is not None and self.socket.ended is not None:
+                self._at_end(self.socket)
             self.socket.ended = None
+            self._sockets.let_go(self.socket)
             self._wake()
         return True
 

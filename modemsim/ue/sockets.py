@@ -1,27 +1,30 @@
 """The module's sockets: a table of TCP and UDP sockets that commands open, feed, read and close.
 
 What happens on them is published (`socket.opened`, `socket.waiting`, `socket.received`, `socket.closed`,
-`socket.broken`, `socket.incoming`, `socket.full`); the profile turns it into lines.
+`socket.ending`, `socket.broken`, `socket.incoming`, `socket.full`); the profile turns it into lines.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
 from functools import partial
 from typing import Any
 
-from modemsim.at.dialect import to_text
-from modemsim.net import Address, UdpSocket
+from modemsim.net import Address
 from modemsim.net.bearer import Bearer
 from modemsim.net.crossing import CrossingFailed, Loss
-from modemsim.net.resolver import NameFailed, NameProblem, Resolver
+from modemsim.net.resolver import NameFailed, Resolver
 from modemsim.net.tcp import TcpListener, TcpSocket
+from modemsim.net.tls import Stream, make_stream, open_stream
+from modemsim.net.tls_settings import TlsFailed
 from modemsim.profile import SocketsTable
 from modemsim.timing import Timing
+from modemsim.ue.socket import STREAMS, Access, Kind, Socket, State
 from modemsim.ue.socket_buffer import SocketBuffer
+from modemsim.ue.socket_failures import BROADER, situation_of
+from modemsim.ue.socket_lines import received
+from modemsim.ue.socket_options import NO_OPTIONS, SocketOptions
 
 CONNECT_LIMIT = "socket_connect"
 """Name of the timing after which an attempt to connect is given up."""
@@ -29,92 +32,12 @@ PUSH_BACKLOG = 2
 """Unsent lines at which pushing waits for the serial line; the peer's window fills meanwhile."""
 
 
-class Kind(StrEnum):
-    """What a socket is, in the words of AT+QIOPEN and AT+QISTATE."""
-
-    TCP = "TCP"
-    UDP = "UDP"
-    LISTENER = "TCP LISTENER"
-    SERVICE = "UDP SERVICE"
-    INCOMING = "TCP INCOMING"
-
-
-class State(IntEnum):
-    """How far a socket is; the numbers are those of AT+QISTATE."""
-
-    INITIAL = 0
-    OPENING = 1
-    CONNECTED = 2
-    LISTENING = 3
-    CLOSING = 4
-
-
-class Access(IntEnum):
-    """How received data reaches the host."""
-
-    BUFFER = 0
-    PUSH = 1
-    TRANSPARENT = 2
-
-
-_STREAMS = (Kind.TCP, Kind.INCOMING)
-_SITUATIONS = {
-    NameProblem.NO_BEARER: "no_bearer",
-    NameProblem.NO_ANSWER: "dns",
-    NameProblem.UNKNOWN: "dns",
-    Loss.NO_BEARER: "no_bearer",
-    Loss.NO_ANSWER: "connect",
-    Loss.REFUSED: "connect",
-}
-
-
-@dataclass(eq=False)
-class Socket:
-    """One entry of the table; `server` is the listener an incoming connection came from."""
-
-    id: int
-    kind: Kind
-    buffer: SocketBuffer
-    access: Access = Access.PUSH
-    context: int = 0
-    host: str = ""
-    port: int = 0
-    local_port: int = 0
-    server: int | None = None
-    state: State = State.INITIAL
-    sent: int = 0
-    announced: bool = False
-    full: bool = False
-    ended: Loss | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
-    """What a family of commands remembers about it."""
-    tcp: TcpSocket | None = field(default=None, repr=False)
-    udp: UdpSocket | None = field(default=None, repr=False)
-    listener: TcpListener | None = field(default=None, repr=False)
-    task: asyncio.Task[Any] | None = field(default=None, repr=False)
-    on_received: Callable[[], bool] | None = field(default=None, repr=False)
-    """Takes what arrives in place of the usual lines (transparent mode, MQTT); True when it did."""
-
-    @property
-    def stream(self) -> bool:
-        """Whether it is one end of a TCP connection."""
-        return self.kind in _STREAMS
-
-    @property
-    def acked(self) -> int:
-        """Bytes the peer has; over UDP all that were sent."""
-        return self.tcp.acked if self.tcp is not None else self.sent
-
-    @property
-    def remote(self) -> Address:
-        """The peer as the module knows it."""
-        return self.host, self.port
-
-
 class Sockets:
     """The sockets of one module.
 
-    `backlog` tells how many lines the serial line still owes the host, `shows` whether a setting is on.
+    `backlog` tells how many lines the serial line still owes the host, `shows` whether a setting is on,
+    `options` what else the host has set. `usable` tells whether a context carries data, `takes` whether
+    received data of a socket goes no further; `on_connected` is called with each socket that can send.
     """
 
     def __init__(
@@ -127,6 +50,7 @@ class Sockets:
         spawn: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]],
         backlog: Callable[[], int],
         shows: Callable[[str | None], bool],
+        options: SocketOptions = NO_OPTIONS,
     ) -> None:
         self._table = table
         self._bearer = bearer
@@ -136,6 +60,10 @@ class Sockets:
         self._spawn = spawn
         self._backlog = backlog
         self._shows = shows
+        self.options = options
+        self.usable: Callable[[int], bool] = lambda context: bearer.ip is not None
+        self.takes: Callable[[int, bytes], bool] = lambda id, data: False
+        self.on_connected: Callable[[Socket], None] = lambda socket: None
         self._sockets: dict[int, Socket] = {}
         self.jobs: set[str] = set()
         """What runs in the background and can run only once (a ping, a look-up)."""
@@ -157,7 +85,8 @@ class Sockets:
 
     def number(self, situation: str) -> int:
         """The number the profile gives a situation; raises KeyError for one it does not know."""
-        return self._table.numbers[situation]
+        numbers = self._table.numbers
+        return numbers[situation if situation in numbers else BROADER.get(situation, situation)]
 
     def failed(self, situation: str) -> str:
         """Remember a failure; returns its situation."""
@@ -170,7 +99,7 @@ class Sockets:
 
     def create(self, id: int, kind: Kind, **values: Any) -> Socket:
         """Enter a socket into the table; the number must be free."""
-        buffer = SocketBuffer(self._table.buffer, stream=kind in _STREAMS)
+        buffer = SocketBuffer(self._table.buffer, stream=kind in STREAMS)
         socket = self._sockets[id] = Socket(id, kind, buffer, **values)
         return socket
 
@@ -185,24 +114,29 @@ class Sockets:
             return
         if situation != "ok":
             self.drop(socket)
-        values = {"id": socket.id, "kind": socket.kind.value, "access": int(socket.access)}
-        self._publish("socket.opened", **values, situation=situation, error=self.number(situation))
+        error = self.number(situation)
+        self._publish("socket.opened", **self._values(socket), situation=situation, error=error)
         self._pump(socket)
 
     async def establish(self, socket: Socket) -> str:
         """Open it, whatever its kind; returns "ok" or the situation that prevented it."""
         socket.state = State.OPENING
+        socket.connecting = asyncio.get_running_loop().create_task(self._connect(socket))
         try:
-            await self._connect(socket)
-        except NameFailed as failed:
-            situation = _SITUATIONS[failed.problem]
-        except CrossingFailed as failed:
-            situation = _SITUATIONS[failed.loss]
-        except TimeoutError:
-            situation = "timeout"
-        except OSError:
-            situation = "bind"
+            await socket.connecting
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not socket.broken or task is None or task.cancelling():
+                raise
+            situation = "pdp_broken"
+        except TlsFailed as failed:
+            socket.tcp, situation = None, failed.failure.value  # what TLS has to say to the peer still leaves
+        except (NameFailed, OSError) as problem:
+            situation = situation_of(problem)
         else:
+            if socket.state is State.OPENING:
+                socket.state = State.CONNECTED
+            self.on_connected(socket)
             return "ok"
         if socket.tcp is not None:
             socket.tcp.abort()
@@ -210,8 +144,10 @@ class Sockets:
         return self.failed(situation)
 
     async def _connect(self, socket: Socket) -> None:
-        if self._bearer.ip is None:
+        if not self.usable(socket.context):
             raise CrossingFailed(Loss.NO_BEARER)
+        if any(socket.wants_port_of(other) for other in self):
+            raise OSError(f"the port {socket.local_port} is taken")
         if socket.kind is Kind.LISTENER:
             arrived = partial(self._incoming, socket)
             socket.listener = TcpListener(self._bearer, socket.local_port, arrived)
@@ -220,12 +156,12 @@ class Sockets:
         if socket.kind is not Kind.SERVICE:
             socket.host = (await self._resolver.resolve(socket.host))[0]
         if socket.kind is Kind.TCP:
-            socket.tcp = self._adopt(socket, TcpSocket(self._bearer))
-            async with asyncio.timeout(self._timing.draw(CONNECT_LIMIT)):
-                await socket.tcp.connect(socket.remote, socket.local_port)
-        else:
+            socket.tcp = self._adopt(socket, make_stream(self._bearer, socket.security))
+            limit = socket.patience or self._timing.draw(CONNECT_LIMIT)
+            await open_stream(socket.tcp, socket.remote, socket.local_port, limit)
+            socket.tcp.keep_alive(self.options.keep_alive())
+        elif socket.udp is None:
             self.bind(socket)
-        socket.state = State.CONNECTED
 
     def bind(self, socket: Socket) -> None:
         """Give a UDP socket its port; it hears everybody, or its one peer where it has one."""
@@ -233,25 +169,40 @@ class Sockets:
         socket.udp.receiver = partial(self._datagram, socket)
         socket.state = State.CONNECTED
 
-    def _adopt(self, socket: Socket, tcp: TcpSocket) -> TcpSocket:
+    def _adopt(self, socket: Socket, tcp: Stream) -> Stream:
+        """Let a connection's data and its end come to a socket."""
         tcp.on_data = lambda data: self._arrived(socket, data, socket.remote)
         tcp.on_end = partial(self._ended, socket)
         tcp.room = lambda: socket.buffer.room
+        tcp.retransmission = self.options.retransmission()
         return tcp
 
     def _incoming(self, listener: Socket, tcp: TcpSocket) -> None:
+        if self.options.accepts:
+            self.take_in(listener, tcp)
+        elif listener.waiting.put(tcp):
+            self._publish("socket.asking", server=listener.id)
+        else:
+            self._publish("socket.incoming_full", server=listener.id)
+
+    def take_in(self, listener: Socket, tcp: TcpSocket) -> bool:
+        """Give a connection that came to a listener a number; False when all are taken."""
         id = self.free()
         if id is None:
             tcp.abort()
             self._publish("socket.incoming_full", server=listener.id)
-            return
+            return False
         host, port = tcp.peer
         inherited = {"access": listener.access, "context": listener.context, "server": listener.id}
         place = {"host": host, "port": port, "local_port": listener.local_port}
         socket = self.create(id, Kind.INCOMING, **inherited, **place)
         socket.tcp = self._adopt(socket, tcp)
+        tcp.keep_alive(self.options.keep_alive())
+        tcp.read_on()
         socket.state = State.CONNECTED
         self._publish("socket.incoming", id=id, server=listener.id, host=host, port=port)
+        self.on_connected(socket)
+        return True
 
     # ------------------------------------------------------------ data
 
@@ -270,9 +221,9 @@ class Sockets:
         socket.sent += len(data)
         return True
 
-    def read(self, socket: Socket, most: int) -> tuple[bytes, Address]:
-        """Take received data out of its buffer; what still waits is announced again where that is due."""
-        piece = socket.buffer.take(most)
+    def read(self, socket: Socket, most: int, *, joined: bool = False) -> tuple[bytes, Address]:
+        """Take received data out of its buffer, of datagrams one or with `joined` as many as fit."""
+        piece = socket.buffer.take(most, joined=joined)
         socket.full = False
         if socket.tcp is not None:
             socket.tcp.read_on()
@@ -281,9 +232,11 @@ class Sockets:
         return piece.data, piece.sender
 
     def announce(self, socket: Socket) -> None:
-        """Tell the host that data waits, and how much."""
+        """Tell the host that data waits, and how much; once the serial line has caught up."""
         socket.announced = True
-        self._publish("socket.waiting", **self._values(socket), length=socket.buffer.next_size)
+        socket.due = self._backlog() >= PUSH_BACKLOG
+        if not socket.due:
+            self._publish("socket.waiting", **self._values(socket), length=socket.buffer.next_size)
 
     def _datagram(self, socket: Socket, data: bytes, sender: Address) -> None:
         if socket.kind is Kind.UDP and socket.port and sender != socket.remote:
@@ -291,6 +244,8 @@ class Sockets:
         self._arrived(socket, data, sender)
 
     def _arrived(self, socket: Socket, data: bytes, sender: Address) -> None:
+        if self.takes(socket.id, data):
+            return
         if not socket.buffer.put(data, sender):
             if not socket.full:
                 socket.full = True
@@ -300,39 +255,29 @@ class Sockets:
 
     def _pump(self, socket: Socket) -> None:
         """Pass on what waits, as far as the way of access and the serial line allow."""
-        if socket.on_received is not None and socket.on_received():
+        if socket.state is State.OPENING or (socket.on_received is not None and socket.on_received()):
             return
         if socket.access is Access.BUFFER:
             if socket.buffer and (not socket.announced or self._table.announce == "each"):
                 self.announce(socket)
-        elif socket.access is Access.PUSH and socket.state is not State.OPENING:
+        elif socket.access is Access.PUSH:
             while socket.buffer and self._backlog() < PUSH_BACKLOG:
                 self._push(socket)
         if socket.ended is not None and (not socket.buffer or socket.access is Access.BUFFER):
-            self._tell_end(socket)
+            self.tell_end(socket)
 
     def _push(self, socket: Socket) -> None:
         data, (host, port) = self.read(socket, self._table.push)
         with_length = self._shows(self._table.show_length)
         with_address = socket.kind is Kind.SERVICE or self._shows(self._table.show_address)
-        self._publish(
-            "socket.received",
-            **self._values(socket),
-            length=len(data),
-            digits=2 * len(data),
-            host=host,
-            port=port,
-            data=data,
-            text=to_text(data),
-            hex=data.hex(),
-            shown_length=len(data) if with_length else None,
-            shown_host=host if with_address else None,
-            shown_port=port if with_address else None,
-        )
+        shown = received(data, (host, port), with_length=with_length, with_address=with_address)
+        self._publish("socket.received", **self._values(socket), **shown)
 
     def pump(self) -> None:
-        """The serial line has caught up: push what waits."""
+        """The serial line has caught up: push what waits, announce what is still to be announced."""
         for socket in self:
+            if socket.due and socket.buffer:
+                self.announce(socket)
             if socket.access is not Access.BUFFER and (socket.buffer or socket.ended is not None):
                 self._pump(socket)
 
@@ -342,18 +287,28 @@ class Sockets:
     # ------------------------------------------------------------ the end
 
     def _ended(self, socket: Socket, loss: Loss) -> None:
-        socket.state = State.CLOSING
+        socket.state, socket.loss = State.CLOSING, loss
         if loss is not Loss.NO_BEARER:
             socket.ended = loss
+            if socket.buffer:
+                self._publish("socket.ending", id=socket.id)
             self._pump(socket)
 
-    def _tell_end(self, socket: Socket) -> None:
+    def tell_end(self, socket: Socket) -> None:
+        """Publish the end of a connection whose data is out."""
         loss, socket.ended = socket.ended, None
         self._publish("socket.closed", id=socket.id, reason=str(loss))
+        self.let_go(socket)
+
+    def let_go(self, socket: Socket) -> None:
+        """Close what its peer has closed and the host has read, where the module does so by itself."""
+        if self.options.closes and socket.loss is Loss.CLOSED and not socket.ended and not socket.buffer:
+            self.close(socket)
 
     def close(self, socket: Socket) -> None:
         """The host is done with it: end the connection in good order and free its number."""
         self._sockets.pop(socket.id, None)
+        socket.state = State.CLOSING
         if self.online is socket:
             self.online = None
         if socket.task is not None and socket.task is not asyncio.current_task():
@@ -362,8 +317,13 @@ class Sockets:
             socket.tcp.close()
         if socket.udp is not None:
             socket.udp.close()
+        self._stop_listening(socket)
+
+    @staticmethod
+    def _stop_listening(socket: Socket) -> None:
         if socket.listener is not None:
             socket.listener.abort()
+        socket.waiting.clear()
 
     def drop(self, socket: Socket) -> None:
         """Free its number and forget everything about it."""
@@ -371,19 +331,29 @@ class Sockets:
             socket.tcp.abort()
         self.close(socket)
 
-    def bearer_lost(self, *, by_host: bool = False) -> None:
-        """The PDN connection is gone: every socket is broken, and stays until the host closes it."""
+    def bearer_lost(self, *, by_host: bool = False, told: bool = False) -> bool:
+        """The PDN connection is gone: every socket is broken, and stays until the host closes it.
+
+        `told`: the host hears of the context from elsewhere. Returns whether it has been told by now.
+        """
         broken = [socket for socket in self if socket.state is not State.CLOSING]
         for socket in broken:
-            socket.state = State.CLOSING
+            before, socket.state, socket.loss = socket.state, State.CLOSING, Loss.NO_BEARER
+            if before is State.OPENING and socket.connecting is not None:
+                socket.connecting.cancel()
+                continue
             if socket.tcp is not None:
                 socket.tcp.on_end = lambda loss: None
                 socket.tcp.abort()
             if socket.udp is not None:
                 socket.udp.close()
+            self._stop_listening(socket)
             self._publish("socket.broken", id=socket.id)
-        if broken:
+            if socket.on_received is not None:
+                socket.on_received()
+        if broken and not told:
             self._publish("sockets.deactivated", context=broken[0].context, by_host=by_host)
+        return told or bool(broken)
 
     def clear(self) -> None:
         """The power is gone."""

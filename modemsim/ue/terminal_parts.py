@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from modemsim.at.catalogue import Catalogue
+from modemsim.at.data_mode import DataMode
 from modemsim.at.dialect import Dialect, Settings
 from modemsim.at.result import ErrorTable
 from modemsim.timing import Timing
@@ -23,6 +24,10 @@ class Uart(Protocol):
 
     receiver: Callable[[bytes], None]
     """Called with the bytes that came from the host."""
+    on_error: Callable[[str], None]
+    """Called where a character was lost by a parity or framing error."""
+    waiting: int
+    """Bytes that came and were not looked at yet."""
 
     def send(self, data: bytes) -> None:
         """Queue bytes for the host."""
@@ -58,10 +63,17 @@ def settle(future: asyncio.Future[bool]) -> None:
         future.set_result(False)
 
 
+def input_time(mode: DataMode, timing: Timing) -> float | None:
+    """Seconds the host has for the data behind a prompt; None: as long as it likes."""
+    wait = mode.timeout if mode.after is None else mode.after
+    return timing.draw(wait) if isinstance(wait, str) else wait
+
+
 def check_delays(catalogue: Catalogue, timing: Timing) -> None:
     """Raise ValueError for a delay that a command names and `timing` does not have."""
     names = {COMMAND_DELAY} | {command.delay for command in catalogue}
-    names |= {c.data_mode.timeout for c in catalogue if c.data_mode and c.data_mode.timeout}
+    waits = (command.data_mode.timeout for command in catalogue if command.data_mode)
+    names |= {wait for wait in waits if isinstance(wait, str)}
     missing = sorted(name for name in names if name not in timing)
     if missing:
         raise ValueError(f"no timing is called {', '.join(missing)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from modemsim.at.dialect import Verbatim
 from modemsim.at.template import render
 from modemsim.profile import Urc
 from modemsim.ue.settings import Settings
@@ -34,7 +35,8 @@ class UrcSources:
                 continue
             spelling = self._spelling(urc) if self._in_force(urc.quirk) else None
             if spelling is not None:
-                self._send(render(spelling, {**values, **self._translated(urc, values)}), urc.in_command)
+                line = render(spelling, {**values, **self._translated(urc, values)})
+                self._send(Verbatim(line) if urc.bare else line, urc.in_command)
 
     def _translated(self, urc: Urc, values: Mapping[str, Any]) -> dict[str, str | int]:
         """The fields that the profile's words stand in for."""

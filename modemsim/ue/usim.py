@@ -54,6 +54,14 @@ class Usim:
         self.change(SimState.READY)
         return True
 
+    def unblock(self, puk: str, new_pin: str) -> bool:
+        """Give the card a new PIN by its PUK, whether the PIN is blocked or not; False for a wrong PUK."""
+        if puk != self.puk:
+            return False
+        self.pin, self.pin_tries = new_pin, 3
+        self.change(SimState.READY)
+        return True
+
     def require_pin(self, required: bool, code: str) -> bool:
         """Have the PIN asked for at power-on, or no longer; False for a wrong PIN (the third blocks it)."""
         if code != self.pin:

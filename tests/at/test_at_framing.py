@@ -177,6 +177,7 @@ def collect(
 
 
 SHORT = DataMode(max_bytes=5)
+LOSSY = DataMode(max_bytes=5, drop_excess=True)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +197,9 @@ SHORT = DataMode(max_bytes=5)
         (SHORT, None, b"abcde", b"abcde", b""),
         (SHORT, None, b"abcde\x1a", b"abcde", b""),
         (SHORT, None, b"abcdefg\x1a", b"abcde", b"fg\x1a"),
+        (LOSSY, None, b"abcde", None, b""),
+        (LOSSY, None, b"abcdefg\x1aAT\r", b"abcde", b"AT\r"),
+        (LOSSY, None, b"abcdefg\x1bAT\r", DataEnd.CANCELLED, b"AT\r"),
         (DataMode(cancel=None), None, b"\x1b\x1a", b"\x1b", b""),
         (DataMode(terminator=0x0D), None, b"abc\rAT\r", b"abc", b"AT\r"),
     ],

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modemsim.at.dialect import Dialect
-from modemsim.at.params import Address, Bits, Choice, Flag, Hex, Ignored, Int, Param, Raw, Text, Token
+from modemsim.at.params import Address, Bits, Choice, Either, Flag, Hex, Ignored, Int, Param, Raw, Text, Token
 from modemsim.at.result import Refusal
 from modemsim.at.syntax import parse
 
@@ -231,3 +231,14 @@ def test_any_text_is_parsed_or_refused(param: Param, text: str, quoted: bool) ->
     except Refusal as refusal:
         situation = refusal.situation
     assert situation is None or situation in param.situations()
+
+
+def test_quotes_tell_a_number_from_a_string_in_the_same_place() -> None:
+    either = Either(Int(0, 10), Raw(4), default=None)
+    assert either.parse(Token("7")) == 7
+    assert either.parse(Token("7", quoted=True)) == "7"
+    for token in (Token("11"), Token("abcde", quoted=True)):
+        with pytest.raises(Refusal):
+            either.parse(token)
+    assert (either.render(7), either.render("ab"), either.supported()) == ("7", "ab", "(0-10)")
+    assert either.situations() == {"bad_value", "bad_type"}

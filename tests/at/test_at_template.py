@@ -101,6 +101,15 @@ def test_a_dialect_has_exceptions_to_its_spacing() -> None:
     assert simcom.fit("+ICF: 3,3") == "+ICF:3,3"
 
 
+def test_a_dialect_has_names_with_a_separator_of_their_own() -> None:
+    old = Dialect(space_after_colon=False, separators={"+QLWEVTIND": "="})
+    assert old.fit("+QLWEVTIND: 3") == "+QLWEVTIND=3"
+    assert old.fit("+QLWEVTIND:1,3") == "+QLWEVTIND=1,3"
+    assert old.fit("+NNMI: 2,0102") == "+NNMI:2,0102"
+    assert Dialect(separators={"+X": ">"}).fit("+CSQ: 8,0") == "+CSQ: 8,0"
+    assert Dialect(separators={"+X": "::"}).fit("+X:") == "+X::"
+
+
 def test_bytes_of_the_line_survive_as_text() -> None:
     everything = bytes(range(256))
     assert to_bytes(to_text(everything)) == everything

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modemsim.at.dialect import Dialect
+from modemsim.at.dialect import Dialect, Verbatim
 from modemsim.at.urc import LineState, NotBefore, SendUrc, UrcQueue, frame
 
 DIALECT = Dialect(urc_gap=0.010, typing_hold=2.0)
@@ -113,3 +113,10 @@ def test_every_urc_comes_out_in_order(urcs: list[tuple[float, bool]], now: float
             sent.append(int(decision.line))
     assert sorted(sent) == list(range(len(urcs)))
     assert [urcs[number][0] for number in sent] == sorted(instant for instant, _ in urcs)
+
+
+def test_received_data_has_neither_frame_nor_spacing_of_the_module() -> None:
+    dialect = Dialect(spacing_exceptions=frozenset({"+ICF"}))
+    data = Verbatim("+ICF: 3\r\n+CSQ:1")
+    assert dialect.fit("+ICF: 3") == "+ICF:3"
+    assert frame(dialect.fit(data)) == b"+ICF: 3\r\n+CSQ:1"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import time
 from collections.abc import Awaitable, Callable
 
 from modemsim import clock, mqtt
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 
 FAST = (
     "serial.pacing=false",
@@ -31,6 +33,11 @@ def measure_udp(rounds: int) -> tuple[float, float]:
 def measure_tcp(pieces: int) -> tuple[float, float]:
     """Megabytes a second sent and echoed over TCP: through AT commands, and by a bare socket."""
     return clock.run(_measured(_tcp, pieces))
+
+
+def measure_tls(pieces: int) -> tuple[float, float]:
+    """Megabytes a second sent and echoed over TLS: through AT commands, and by bare `ssl`."""
+    return clock.run(_measured(_tls, pieces))
 
 
 def measure_mqtt(messages: int) -> tuple[float, float]:
@@ -75,20 +82,40 @@ async def _udp(simulation: Simulation, port: MemoryPort, rounds: int) -> tuple[f
 
 async def _tcp(simulation: Simulation, port: MemoryPort, pieces: int) -> tuple[float, float]:
     await _say(port, b'AT+QIOPEN=1,0,"TCP","192.0.2.7",7,0,1\r', b"+QIOPEN: 0,0\r\n")
+    ours = await _echoed(port, pieces, b"AT+QISEND", b",")
+    return ours, await _bare(simulation.world.services["echo"].address, pieces)
+
+
+async def _tls(simulation: Simulation, port: MemoryPort, pieces: int) -> tuple[float, float]:
+    await _say(port, b'AT+QSSLOPEN=1,1,0,"192.0.2.7",443,1\r', b"+QSSLOPEN: 0,0\r\n")
+    ours = await _echoed(port, pieces, b"AT+QSSLSEND", b"")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    return ours, await _bare(simulation.world.services["echo/tls"].address, pieces, context)
+
+
+async def _echoed(port: MemoryPort, pieces: int, command: bytes, behind: bytes) -> float:
+    """Megabytes a second through AT commands."""
     data = bytes(PIECE)
     started = time.perf_counter()
     for _ in range(pieces):
-        await _say(port, b"AT+QISEND=0,%d\r" % PIECE, b"> ")
-        await _say(port, data, b'"recv",0,%d,\r\n' % PIECE + data + b"\r\n")
-    ours = pieces * PIECE / (time.perf_counter() - started)
-    reader, writer = await asyncio.open_connection(*simulation.world.services["echo"].address)
+        await _say(port, b"%b=0,%d\r" % (command, PIECE), b"> ")
+        await _say(port, data, b'"recv",0,%d%b\r\n' % (PIECE, behind) + data + b"\r\n")
+    return pieces * PIECE / (time.perf_counter() - started) / 1e6
+
+
+async def _bare(address: tuple[str, int], pieces: int, context: ssl.SSLContext | None = None) -> float:
+    """Megabytes a second without a module."""
+    data = bytes(PIECE)
+    reader, writer = await asyncio.open_connection(*address, ssl=context)
     started = time.perf_counter()
     for _ in range(pieces):
         writer.write(data)
         await reader.readexactly(PIECE)
     bare = pieces * PIECE / (time.perf_counter() - started)
     writer.close()
-    return ours / 1e6, bare / 1e6
+    return bare / 1e6
 
 
 async def _mqtt(simulation: Simulation, port: MemoryPort, messages: int) -> tuple[float, float]:

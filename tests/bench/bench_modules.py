@@ -10,8 +10,10 @@ import time
 from pathlib import Path
 
 from modemsim import clock
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation, World
+from modemsim.simulation import Simulation
+from modemsim.world import World
 
 PAGE = 4096
 NEUL = ("AT+NCDP=180.101.147.115,5683", "AT+NRB")
@@ -29,6 +31,7 @@ REGISTER: dict[str, tuple[str, ...]] = {
         "AT+QLWREG",
     ),
     "sim7020": SIMCOM,
+    "sim7020-b07": SIMCOM,
     "sim7030": SIMCOM,
     "sim7060": SIMCOM,
 }

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from modemsim import clock
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 
 
 def measure_urc_error(rounds: int) -> list[float]:

@@ -23,7 +23,7 @@ import serial
 from bench_dtls import installed, measure_handshake, measure_request
 from bench_firmware import libcoap_server, platform_server
 from bench_firmware import measure as measure_download
-from bench_ip import measure_mqtt, measure_tcp, measure_udp
+from bench_ip import measure_mqtt, measure_tcp, measure_tls, measure_udp
 from bench_modules import SECURED, measure_modules
 from bench_urcs import measure_urc_error
 from rich.console import Console
@@ -191,6 +191,7 @@ def ip_figures(rounds: int) -> list[Figure]:
     """Traffic through AT commands beside the same traffic by a bare socket; no goal, each for its own sake."""
     figures = []
     for what, unit, measure in (("UDP round trips", "/s", measure_udp), ("TCP echo", " MB/s", measure_tcp),
+                                ("TLS echo", " MB/s", measure_tls),
                                 ("MQTT QoS 1 messages", "/s", measure_mqtt)):  # fmt: skip
         ours, bare = measure(rounds)
         figures.append(Figure(f"{what} through AT", f"{ours:.4g}{unit}", f"bare {bare:.4g}{unit}",

@@ -237,6 +237,8 @@ def test_ctl_with_a_bad_address_or_word(cli: Cli) -> None:
     assert (code, err) == (2, "modemsim: --control x: write HOST:PORT, for example 127.0.0.1:7000\n")
     code, _, err = cli("ctl", "sim", "eject")
     assert (code, err) == (2, "modemsim: sim eject: write remove or insert\n")
+    code, _, err = cli("ctl", "network", "fast")
+    assert (code, err) == (2, "modemsim: network fast: write KEY=VALUE, for example nat_timeout=60\n")
 
 
 # ------------------------------------------------------------------ firmware

@@ -227,6 +227,22 @@ def test_the_control_api_through_ctl(run: Run, tmp_path: Path) -> None:
         "coverage_level",
         "2",
     ]
+    assert ctl("ca").stdout.startswith("-----BEGIN CERTIFICATE-----\n")
+    for words, key, value in (
+        (("--nat-timeout", "60"), "nat_timeout", "60.0"),
+        (("nat_timeout=none", "--loss", "0.5"), "nat_timeout", "none"),
+        (("plmn=46000", "latency=2s", "psm=false"), "plmn", "46000"),
+    ):
+        shown = dict(line.split(maxsplit=1) for line in ctl("network", *words).stdout.splitlines())
+        assert shown[key] == value
+    for words in (("nat_timeout=-1",), ("nothing=1",), ("--nat-timeout", "soon")):
+        assert ctl("network", *words).returncode == 1
+    shown = ctl("network", "--barred", "--neighbour", "cell_id=0x12,pci=3,rsrp=-70").stdout
+    assert ["neighbour.cell_id", "18"] in [line.split() for line in shown.splitlines()]
+    assert ctl("network", "--neighbour", "pci").stderr == "modemsim: --neighbour: 'pci' is not KEY=NUMBER\n"
+    assert ["neighbour", "none"] in [
+        line.split() for line in ctl("network", "--neighbour", "").stdout.splitlines()
+    ]
     assert ctl("power", "cut").stdout == "off\n"
     unknown = ctl("send", "00")
     assert (unknown.returncode, unknown.stdout) == (1, "")

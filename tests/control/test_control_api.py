@@ -212,10 +212,29 @@ def test_forget_is_refused_when_nothing_is_observed() -> None:
     with_api(use)
 
 
+def test_a_neighbour_cell() -> None:
+    async def use(client: httpx.AsyncClient, simulation: FakeSimulation) -> None:
+        cell = {"cell_id": 7, "pci": 3, "rsrp": -70}
+        answer = await client.patch("/api/v1/network", json={"neighbour": cell, "barred": True})
+        assert answer.json()["barred"] is True
+        assert answer.json()["neighbour"] == {
+            "cell_id": 7, "tac": 0x33C2, "earfcn": 2506, "pci": 3, "rsrp": -70, "rsrq": -5, "sinr": 10,
+            "barred": False,
+        }  # fmt: skip
+        answer = await client.patch("/api/v1/network", json={"neighbour": {"pci": 3, "rsrp": -70}})
+        assert (answer.status_code, answer.json()) == (422, {"detail": "neighbour.cell_id: Field required"})
+        answer = await client.patch("/api/v1/network", json={"neighbour": {**cell, "pci": 504}})
+        assert answer.json() == {"detail": "neighbour: 504 is not a whole number from 0 to 503"}
+        assert (await client.patch("/api/v1/network", json={"neighbour": None})).json()["neighbour"] is None
+
+    with_api(use)
+
+
 def test_the_network() -> None:
     async def use(client: httpx.AsyncClient, simulation: FakeSimulation) -> None:
         answer = await client.patch(
-            "/api/v1/network", json={"coverage_level": 2, "outage": True, "latency": "1.2s"}
+            "/api/v1/network",
+            json={"coverage_level": 2, "outage": True, "latency": "1.2s", "nat_timeout": 60},
         )
         assert answer.status_code == 200
         assert answer.json() == {
@@ -227,7 +246,7 @@ def test_the_network() -> None:
             "latency": [1.2, 1.2, 1.2],
             "outage": True,
             "congested": False,
-            "nat_timeout": None,
+            "nat_timeout": 60.0,
             "plmn": "46011",
             "tac": 0x33C2,
             "cell_id": 0x022FE6CF,
@@ -241,6 +260,8 @@ def test_the_network() -> None:
             "active_time": None,
             "periodic_update": None,
             "keeps_downlinks": False,
+            "barred": False,
+            "neighbour": None,
         }
         answer = await client.patch("/api/v1/network", json={"latency": None, "loss": 1})
         assert (answer.json()["latency"], answer.json()["loss"]) == (None, 1.0)
@@ -351,6 +372,7 @@ def test_the_description() -> None:
             "GET /api/v1/platforms/{name}/upgrades/{id}",
             "POST /api/v1/platforms/{name}/upgrades/{id}/cancel",
             "GET /api/v1/platforms",
+            "GET /api/v1/platforms/ca.pem",
             "GET /api/v1/platforms/{name}/devices",
             "PATCH /api/v1/platforms/{name}/devices/{endpoint}",
             "GET /api/v1/platforms/{name}/devices/{endpoint}/uplinks",

@@ -6,8 +6,9 @@ import httpx
 
 from modemsim import clock
 from modemsim.control.app import create_app
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 
 
 def test_faults_are_listed_begun_and_ended() -> None:
@@ -39,6 +40,26 @@ def test_faults_are_listed_begun_and_ended() -> None:
                 (
                     {"name": "drop", "parameters": {"times": "0"}},
                     'drop: times=0: write a number from 1 or "all"',
+                ),
+            ):
+                refused = await client.post("/api/v1/faults", json=body)
+                assert (refused.status_code, refused.json()) == (422, {"detail": sentence})
+        await simulation.stop()
+
+    clock.run(main(), virtual=True)
+
+
+def test_a_fault_of_a_platform_that_is_not_there_is_refused_with_one_sentence() -> None:
+    async def main() -> None:
+        simulation = Simulation(Options("ec800e", platform="none"))
+        await simulation.start(MemoryPort())
+        transport = httpx.ASGITransport(app=create_app(simulation))
+        async with httpx.AsyncClient(transport=transport, base_url="http://module") as client:
+            for body, sentence in (
+                ({"name": "mqtt_cut"}, "there are no built-in platforms in this run"),
+                (
+                    {"name": "mqtt_refuse", "parameters": {"code": "6"}},
+                    "mqtt_refuse: code=6: a CONNECT is refused with 1 to 5",
                 ),
             ):
                 refused = await client.post("/api/v1/faults", json=body)

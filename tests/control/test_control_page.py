@@ -8,8 +8,9 @@ import httpx
 
 from modemsim import clock
 from modemsim.control.app import PAGE, PREFIX, create_app
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 
 _CALL = re.compile(r'(?:call|ask)\("(\w+)", ["`]([^"`]+)["`]')
 _BUTTON = re.compile(r'data-(post|patch)="([^"]+)" ?(?:data-body=\'([^\']+)\')?')

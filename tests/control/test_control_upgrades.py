@@ -12,9 +12,10 @@ import httpx
 
 from modemsim import clock
 from modemsim.control.app import create_app
+from modemsim.options import Options
 from modemsim.platforms.signing import Algorithm, make_keys, sign
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 from modemsim.ue import firmware_image
 
 SOURCE, TARGET, IMEI = "BC260YCNAAR02A02", "BC260YCNAAR02A03", "862745063975087"

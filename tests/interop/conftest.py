@@ -38,7 +38,9 @@ With a BC260Y; numbers are those of OMA's enabler test specification where it ha
 ## Other peers
 
 `tests/interop` also runs libcoap (GnuTLS and OpenSSL builds) as client of a built-in platform and as server of a module,
-`openssl s_server`, aiocoap as a plain peer, and tshark as the reader of captures, encrypted ones with their key log.
+`openssl` as server of both DTLS and TLS and as client of the platforms' TLS, aiocoap as a plain peer, Mosquitto as the
+server of every family's MQTT client, plain and over TLS, and tshark as the reader of captures, encrypted ones with their
+key log.
 Bootstrap runs against a server made for the tests: no other one can be had from a package index here.
 """
 

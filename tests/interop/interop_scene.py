@@ -10,9 +10,10 @@ from typing import Any
 
 from leshan_server import Leshan, Process
 
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
 from modemsim.profile import load
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 
 SERVER = "180.101.147.115"
 KEY = "000102030405060708090a0b0c0d0e0f"

@@ -12,8 +12,9 @@ from interop_peers import program
 
 from modemsim import clock
 from modemsim.net.capture import Capture
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 
 DIALOGUE = b'AT+NCFG=0,900\r|AT+NCDPOPEN="180.101.147.115"\r|AT+NMGS=5,00454c4c4f\r|AT+NMGS=3,010203,100\r|AT+NCDPCLOSE\r'
 

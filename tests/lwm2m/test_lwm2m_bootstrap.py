@@ -15,8 +15,9 @@ from modemsim.coap.datagram import PlainSocket
 from modemsim.coap.endpoint import Tuning
 from modemsim.lwm2m import objects, tlv
 from modemsim.lwm2m.bootstrap import Account, Bootstrap, BootstrapFailed
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 
 IMEI = "863716049970731"
 PLATFORM = "180.101.147.115"

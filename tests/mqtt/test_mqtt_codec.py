@@ -84,6 +84,14 @@ def test_whatever_is_sent_arrives_in_any_split(sent: list[mqtt.Packet], steps: l
     assert got == sent
 
 
+@given(st.text(st.characters(max_codepoint=255), max_size=40))
+def test_a_client_that_passes_on_octets_changes_none(text: str) -> None:
+    packet = mqtt.Publish(text, b"")
+    encoded = mqtt.encode(packet, mqtt.OCTETS)
+    assert encoded[4:] == text.encode("latin-1")
+    assert mqtt.Decoder(texts=mqtt.OCTETS).feed(encoded) == [packet]
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_give_packets_or_are_refused(data: bytes) -> None:
     with contextlib.suppress(MqttError):

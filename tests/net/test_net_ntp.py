@@ -23,6 +23,17 @@ def test_an_answer_is_what_the_standard_says() -> None:
     assert int.from_bytes(answer[40:44], "big") == int((NOW - ntp.EPOCH).total_seconds())
 
 
+def test_fractions_of_a_second_arrive() -> None:
+    async def body(bench: Bench) -> None:
+        bench.server.answer = lambda data: ntp.answer(data, moment)
+        told = await ntp.ask(bench.bearer, PLATFORM, 10.0, 1)
+        assert told is not None
+        assert abs((told - moment).total_seconds()) < 1e-5
+
+    moment = NOW.replace(microsecond=135_790)
+    play(body)
+
+
 def test_what_is_no_request_gets_no_answer() -> None:
     for data in (b"", bytes(47), bytes([0x24]) + bytes(47), bytes(48)):
         assert ntp.answer(data, NOW) is None

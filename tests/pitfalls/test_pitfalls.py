@@ -11,8 +11,9 @@ import pytest
 from hosts import Careful, Naive
 
 from modemsim import clock
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 from modemsim.testing.actions import ActionFailed, Stage, find
 
 ATTACHED = 12.0
@@ -319,6 +320,10 @@ PITFALLS = [
     Pitfall("unknown URC", None, unknown_naive, unknown_careful),
     Pitfall("reply split at a byte boundary",
             ("split", {"of": "reply", "at": 6, "gap": "400ms"}), signal_is_told, signal_is_told),
+    Pitfall("silence behind every byte", ("drip", {"of": "reply", "gap": "30ms"}), answers_ok, answers_ok),
+    Pitfall("silence between a reply and its OK", ("pause", {"behind": "\\r\\n\\r\\n", "gap": "2s"}),
+            answers_ok, answers_ok),
+    Pitfall("a character of the host without its stop bit", ("framing_error", {}), answers_ok, answers_ok),
     Pitfall("first line lost after sleep", None, asleep_naive, asleep_careful, overrides=(FAST,)),
     Pitfall("SIM failure first, READY a second later",
             ("answer", {"command": "AT+CPIN?", "lines": "+CME ERROR: 13", "times": 2}), sim_naive, sim_careful),

@@ -206,7 +206,7 @@ def test_mqtt_downlinks_go_to_the_topics_of_a_session_that_may_outlive_the_conne
         assert await again.ask(first) == mqtt.ConnAck(0, session_present=True)
         assert await client.read() is None
         platform.downlink("dev", b"two")
-        assert await again.read() == mqtt.Publish("down", b"two", 1, packet_id=1)
+        assert await again.read() == mqtt.Publish("down", b"two", 1, packet_id=2)
         assert await again.ask(mqtt.Unsubscribe(2, ("down",))) == mqtt.Ack(Kind.UNSUBACK, 2)
         again.writer.write(mqtt.encode(mqtt.Bare(Kind.DISCONNECT)))
         assert await again.read() is None
@@ -251,6 +251,77 @@ def test_mqtt_silence_is_cut_after_one_and_a_half_keep_alive_intervals() -> None
         started = loop.time()
         assert await client.read() is None
         assert loop.time() - started == pytest.approx(15, abs=0.5)
+
+    with_platform(AepMqtt, work)
+
+
+def test_mqtt_a_clean_session_ends_the_kept_one() -> None:
+    async def work(platform: AepMqtt, connect: Callable[[], Awaitable[Client]]) -> None:
+        kept, clean = (mqtt.Connect("dev", None, b"key", clean=on) for on in (False, True))
+        client = await connect()
+        await client.ask(kept)
+        await client.ask(mqtt.Subscribe(1, (("down", 0),)))
+        assert await (await connect()).ask(clean) == mqtt.ConnAck(0)
+        assert await (await connect()).ask(kept) == mqtt.ConnAck(0)
+        again = await connect()
+        assert await again.ask(kept) == mqtt.ConnAck(0, session_present=True)
+        platform.downlink("dev", b"nobody")
+        assert await again.ask(mqtt.Bare(Kind.PINGREQ)) == mqtt.Bare(Kind.PINGRESP)
+
+    with_platform(AepMqtt, work)
+
+
+def test_mqtt_a_message_of_quality_two_is_stored_once_over_two_connections() -> None:
+    async def work(platform: AepMqtt, connect: Callable[[], Awaitable[Client]]) -> None:
+        kept, message = (
+            mqtt.Connect("dev", None, b"key", clean=False),
+            mqtt.Publish("t", b"{}", 2, packet_id=3),
+        )
+        for _ in range(2):
+            client = await connect()
+            await client.ask(kept)
+            assert await client.ask(message) == mqtt.Ack(Kind.PUBREC, 3)
+            client.writer.close()
+        assert len(platform.store["dev"].uplinks) == 1
+
+    with_platform(AepMqtt, work)
+
+
+@pytest.mark.parametrize(("goodbye", "stored"), [(True, 0), (False, 1)])
+def test_mqtt_a_will_is_stored_unless_the_client_said_goodbye(goodbye: bool, stored: int) -> None:
+    async def work(platform: AepMqtt, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        await client.ask(mqtt.Connect("dev", None, b"key", will=mqtt.Will("last", b'"words"', 1)))
+        if goodbye:
+            client.writer.write(mqtt.encode(mqtt.Bare(Kind.DISCONNECT)))
+        client.writer.close()
+        await asyncio.sleep(1)
+        uplinks = [(uplink.path, uplink.payload, uplink.type) for uplink in platform.store["dev"].uplinks]
+        assert uplinks == [("last", b'"words"', "QOS1")] * stored
+
+    with_platform(AepMqtt, work)
+
+
+@pytest.mark.parametrize("topic", ["", "up/#", "+"])
+def test_mqtt_a_topic_that_no_message_can_have_ends_the_connection(topic: str) -> None:
+    async def work(platform: AepMqtt, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        await client.ask(mqtt.Connect("dev", None, b"key"))
+        assert await client.ask(mqtt.Publish(topic, b"{}")) is None
+
+    with_platform(AepMqtt, work)
+
+
+def test_mqtt_refuses_and_cuts_on_demand() -> None:
+    async def work(platform: AepMqtt, connect: Callable[[], Awaitable[Client]]) -> None:
+        platform.refuse = 3
+        assert await (await connect()).ask(mqtt.Connect("dev", None, b"key")) == mqtt.ConnAck(3)
+        platform.refuse = None
+        client = await connect()
+        assert await client.ask(mqtt.Connect("dev", None, b"key")) == mqtt.ConnAck(0)
+        platform.cut(mqtt.encode(mqtt.Bare(Kind.PINGRESP)))
+        assert await client.read() == mqtt.Bare(Kind.PINGRESP)
+        assert await client.read() is None
 
     with_platform(AepMqtt, work)
 

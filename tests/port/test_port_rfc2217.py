@@ -14,10 +14,11 @@ import pytest
 import serial
 
 from modemsim import clock
+from modemsim.options import Options
 from modemsim.port.base import Port
 from modemsim.port.pty_port import PtyPort
 from modemsim.port.rfc2217_port import Rfc2217Port
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 from modemsim.ue.sleep import Chip
 
 pytestmark = [pytest.mark.realtime, pytest.mark.filterwarnings("ignore:set.*deprecated:DeprecationWarning")]
@@ -72,6 +73,36 @@ def test_pyserial_sees_ri_on_an_unsolicited_line_and_wakes_the_module_with_dtr()
 
     port = Rfc2217Port("127.0.0.1", 0)
     run(port, host, overrides=('serial.ri_pulse="2s"',))
+
+
+def test_a_pyserial_host_stops_the_module_with_rts() -> None:
+    def host(simulation: Simulation) -> None:
+        with serial.serial_for_url(simulation_url(simulation), 115200, timeout=0.5) as line:
+            assert until(lambda: simulation.ue.terminal.heard or simulation.ue.radio.attached)
+            line.write(b"AT+IFC=2,2\r")
+            assert b"OK" in line.read_until(b"OK\r\n")
+            line.rts = False
+            assert until(lambda: not port.lines.rts)
+            line.write(b"AT\r")
+            assert b"OK" not in line.read(50)
+            line.rts = True
+            assert b"OK" in line.read_until(b"OK\r\n")
+
+    port = Rfc2217Port("127.0.0.1", 0)
+    run(port, host, profile="ec800e")
+
+
+def test_a_pyserial_host_sees_cts_go_off_while_it_is_far_ahead() -> None:
+    def host(simulation: Simulation) -> None:
+        with serial.serial_for_url(simulation_url(simulation), 115200, timeout=3) as line:
+            assert until(lambda: simulation.ue.radio.attached)
+            line.write(b"AT+IFC=2,2\r")
+            assert b"OK" in line.read_until(b"OK\r\n")
+            line.write(b"AT+CSQ\r" * 500)
+            assert until(lambda: not line.cts)
+            assert until(lambda: bool(line.cts))
+
+    run(Rfc2217Port("127.0.0.1", 0), host, profile="ec800e")
 
 
 def simulation_url(simulation: Simulation) -> str:

@@ -26,6 +26,7 @@ SECONDS = {
     "latency_ce2": 2.0,
     "search_retry": 5.0,
     "out_of_coverage": 10.0,
+    "reselection": 2.0,
     "nitz": 0.5,
 }
 IMSI = "460110000000001"

@@ -11,8 +11,9 @@ import pytest
 from reporter import FAMILIES, Reporter
 
 from modemsim import clock
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 
 DAYS = 30
 HOUR = 3600.0

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from modemsim import clock
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 from modemsim.testing.recorder import Recorder
 from modemsim.testing.simulated import play
 from modemsim.testing.transcript import parse

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from modemsim.commands.catalogue import family
+from modemsim.options import Options
 from modemsim.profile import ProfileError, folder, load
-from modemsim.simulation import Options
 from modemsim.testing import play
 from modemsim.testing.simulated import options_for, response_limits
 from modemsim.testing.transcript import parse
@@ -88,3 +88,11 @@ def test_response_limits() -> None:
     assert limit("AT+NOSUCH") == 5.0
     assert limit("AT+NMGS=1,00;+NMSTATUS?") == 10.0
     assert limit("no command") == 5.0
+
+
+def test_the_authority_of_the_platforms_needs_platforms_and_a_file_area(written: Path) -> None:
+    written.write_text(HEAD + "* platform ca ca.pem\n")
+    failure = play(written).failure
+    assert failure is not None
+    assert "the module cannot keep ca.pem: no_space" in play(written).report()
+    assert "this run has no platforms" in play(written, platform="none").report()

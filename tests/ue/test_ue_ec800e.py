@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from ue_bench import Bench, on_bench
 
 from modemsim import clock
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation, World
+from modemsim.simulation import Simulation
 from modemsim.trace import Record
 from modemsim.ue.cloud_states import Cloud
 from modemsim.ue.usim import SimState, Usim
 from modemsim.ue.usim_files import ADMINISTRATIVE, Card, content
+from modemsim.world import World
 
 CONFIG = 'AT+QLWCONFIG=0,"221.229.214.202",5683,"868543060974334",86400,3,0'
 SESSION = (CONFIG, "AT+QLWADDOBJ=19,0,1,0", "AT+QLWADDOBJ=19,1,1,0", 'AT+QLWCFG="auto_ack",1', "AT+QLWREG")
@@ -31,6 +33,11 @@ LINES = (
     "AT+QIACT=1",
     "AT+QLWRD",
     "AT+QLWRESET",
+    'AT+QSSLOPEN=1,1,0,"192.0.2.7",443,1',
+    "AT+QSSLCLOSE=0",
+    'AT+QMTCFG="ssl",0,1,1',
+    'AT+QMTOPEN=0,"mqtt.ctwing.cn",8883',
+    "AT+QMTCLOSE=0",
 )
 PROBES = [
     "+CLCC",
@@ -76,7 +83,7 @@ PROBES = [
     "+QPING",
     "+QNTP",
     "+QHTTPGET",
-    "+QFLST",
+    "+QFOPEN",
     "+QLBS",
     "+NMGS",
     "+NCDPOPEN",

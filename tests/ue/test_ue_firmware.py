@@ -12,8 +12,9 @@ from aiocoap import Code, Message
 
 from modemsim import clock
 from modemsim.coap import blockwise
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 from modemsim.ue import firmware_image
 
 SOURCE, TARGET = "BC260YCNAAR02A02", "BC260YCNAAR02A03"

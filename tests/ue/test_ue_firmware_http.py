@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from modemsim import clock
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
 from modemsim.profile import load
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 from modemsim.ue import firmware_image
 
 REVISION = load("ec800e").identity.revision

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import pytest
 
 from modemsim import clock
+from modemsim.options import Options
 from modemsim.platforms.upgrades import DeviceUpgrade, UpgradeTask
 from modemsim.port.memory_port import MemoryPort
-from modemsim.simulation import Options, Simulation
+from modemsim.simulation import Simulation
 from modemsim.testing.upgrade_actions import KINDS, next_revision, upgrade_task
 from modemsim.trace import Record
 

@@ -13,11 +13,13 @@ from ue_bench import Bench, on_bench
 
 from modemsim import clock
 from modemsim.commands.catalogue import catalogue
+from modemsim.options import Options
 from modemsim.port.memory_port import MemoryPort
 from modemsim.profile import load
-from modemsim.simulation import Options, Simulation, World
+from modemsim.simulation import Simulation
 from modemsim.trace import Record
 from modemsim.ue.statistics import AirTime
+from modemsim.world import World
 
 NEUL = ("bc35", "bc28", "bc28-cnv", "bc95")
 BANNER = rb"\r\nREBOOT_CAUSE_APPLICATION_AT\r\n\r\nNeul \r\n\r\nOK\r\n"

@@ -10,6 +10,8 @@ import pytest
 from test_ue_sockets import Peer, echo
 from ue_bench import Bench, on_bench
 
+from modemsim.trace import Record
+
 EVERYTHING = bytes(range(256))
 
 
@@ -72,6 +74,40 @@ def test_what_only_looks_like_the_escape_is_data(data: bytes) -> None:
     on_echo(work)
 
 
+@pytest.mark.parametrize("pacing", [False, True])
+def test_a_host_that_floods_a_peer_that_never_reads_is_cut_off(pacing: bool) -> None:
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(10_000)
+
+    async def main(bench: Bench) -> None:
+        lost = 0
+
+        def count(record: Record) -> None:
+            nonlocal lost
+            lost += record.fields.get("lost", 0) if record.event == "overrun" else 0
+
+        bench.simulation.trace.subscribe(count)
+        async with Peer(deaf) as peer:
+            await online(bench, peer.port)
+            bench.simulation.network.patch(outage=True)
+            for _ in range(50):
+                bench.port.host_write(bytes(10_000))
+                await asyncio.sleep(1 if pacing else 0.01)
+            await asyncio.sleep(2)
+            assert lost > 400_000
+            bench.port.host_write(b"+++")
+            assert await bench.port.host_quiet(3) == b"\r\nOK\r\n"
+            assert lost > 480_000
+            bench.port.host_write(b"ATO\r")
+            await bench.port.host_read_until(b"CONNECT\r\n", 5)
+            for data in (b"+", b"++", b"+++A", b"A+++"):
+                await asyncio.sleep(2)
+                bench.port.host_write(data)
+            assert await bench.port.host_quiet(5) == b""
+
+    on_bench(main, profile="ec800e", overrides=(f"serial.pacing={str(pacing).lower()}",))
+
+
 def test_a_reset_in_transparent_mode_leaves_a_module_that_answers() -> None:
     async def work(bench: Bench) -> None:
         bench.port.host_write(b"data")
@@ -80,5 +116,15 @@ def test_a_reset_in_transparent_mode_leaves_a_module_that_answers() -> None:
         await bench.port.host_quiet(10)
         await bench.ask("ATE0")
         assert await bench.ask("AT+QISTATE") == ["OK"]
+
+    on_echo(work)
+
+
+def test_a_bearer_that_is_lost_ends_transparent_mode_at_once() -> None:
+    async def work(bench: Bench) -> None:
+        await bench.simulation.ue.radio.detach()
+        heard = await bench.port.host_quiet(5)
+        assert heard.startswith(b"\r\nNO CARRIER\r\n")
+        assert await bench.ask("AT") == ["OK"]
 
     on_echo(work)

@@ -13,6 +13,9 @@ from typing import Protocol
 import pytest
 from ue_bench import FAST, Bench, on_bench
 
+from modemsim.ue.module import Ue
+from modemsim.ue.sockets import Sockets
+
 MEGABYTE = 1 << 20
 PAUSE = 0.02
 """Seconds between commands of a host program; lines come out in them."""
@@ -85,12 +88,16 @@ class Family(Protocol):
     largest: int
     pushed: Pushed | None
 
+    def sockets(self, ue: Ue) -> Sockets:
+        """The table its sockets are in."""
+        return ue.sockets
+
     async def open(self, host: Host, id: int) -> int: ...
     async def send(self, host: Host, id: int, data: bytes) -> bool: ...
     async def read(self, host: Host, id: int, most: int) -> None: ...
 
 
-class Neul:
+class Neul(Family):
     """NSOCR, NSOCO, NSOSD and NSORF: hex digits both ways, read by hand."""
 
     profile, largest, pushed = "bc35", 1358, None
@@ -115,7 +122,7 @@ class Neul:
                 host.got[id] += bytes.fromhex(digits)
 
 
-class Simcom:
+class Simcom(Family):
     """CSOC, CSOCON, CSOSEND with hex digits or CSODSEND with bytes, +CSONMI in both formats."""
 
     profile, largest = "sim7020", 512
@@ -143,7 +150,7 @@ class Simcom:
         host.take()
 
 
-class Quectel:
+class Quectel(Family):
     """QIOPEN and QISEND behind its prompt, `+QIURC: "recv"`; as bytes or hex digits (QICFG dataformat)."""
 
     def __init__(self, profile: str, *, digits: bool) -> None:
@@ -168,11 +175,49 @@ class Quectel:
         host.take()
 
 
+class Cip(Family):
+    """CIPSTART and CIPSEND of several connections; pushed behind +RECEIVE, or read by CIPRXGET."""
+
+    profile, largest = "sim7020", 1460
+
+    def __init__(self, *, quick: bool, by_hand: bool) -> None:
+        self.quick, self.by_hand = quick, by_hand
+        head = rb"\r\n\+CIPRXGET: 2,(\d+),\d+,(\d+)\r\n" if by_hand else rb"\r\n\+RECEIVE,(\d+),(\d+):\r\n"
+        self.pushed: Pushed | None = Pushed(head)
+
+    def sockets(self, ue: Ue) -> Sockets:
+        return ue.ip.cip.sockets
+
+    async def open(self, host: Host, id: int) -> int:
+        if id == 0:
+            settings = "AT+CIPMUX=1", f"AT+CIPRXGET={int(self.by_hand)}", f"AT+CIPQSEND={int(self.quick)}"
+            for line in (*settings, "AT+CSTT", "AT+CIICR"):
+                assert (await host.ask(line))[0]
+            host.write(b"AT+CIFSR\r")
+            await host.reply(b"\r\n100.")
+        assert (await host.ask(f'AT+CIPSTART={id},"TCP","{ECHO}",7'))[0]
+        await host.reply(b"%d,CONNECT OK\r\n" % id)
+        return id
+
+    async def send(self, host: Host, id: int, data: bytes) -> bool:
+        done = b"DATA ACCEPT:%d,%d\r\n" % (id, len(data)) if self.quick else b"%d,SEND OK\r\n" % id
+        return await host.prompted(f"AT+CIPSEND={id},{len(data)}", data, done)
+
+    async def read(self, host: Host, id: int, most: int) -> None:
+        if self.by_hand:
+            assert (await host.ask(f"AT+CIPRXGET=2,{id},{most}"))[0]
+        else:
+            host.take()
+
+
 FAMILIES: dict[str, Family] = {
     "bc35": Neul(),
     "sim7020-CSOSEND-hex": Simcom(prompt=False, text=False),
     "sim7020-CSODSEND-hex": Simcom(prompt=True, text=False),
     "sim7020-CSODSEND-raw": Simcom(prompt=True, text=True),
+    "sim7020-CIP-push": Cip(quick=False, by_hand=False),
+    "sim7020-CIP-quick-push": Cip(quick=True, by_hand=False),
+    "sim7020-CIP-by-hand": Cip(quick=True, by_hand=True),
     "bc260y-hex": Quectel("bc260y", digits=True),
     "ec800e-raw": Quectel("ec800e", digits=False),
     "ec800e-hex": Quectel("ec800e", digits=True),
@@ -203,7 +248,7 @@ async def exchange(host: Host, family: Family, wanted: dict[int, bytes], stream:
                 await asyncio.sleep(0.05)
             await asyncio.sleep(PAUSE)
             await family.read(host, id, stream.randint(1, family.largest))
-            link = ue.sockets.get(id)
+            link = family.sockets(ue).get(id)
             assert link is not None
             assert link.tcp is not None
             assert len(link.buffer) <= table.buffer
@@ -229,6 +274,8 @@ def test_a_megabyte_goes_there_and_back_byte_for_byte(name: str) -> None:
         ("bc35", 6),
         ("sim7020-CSOSEND-hex", 5),
         ("sim7020-CSODSEND-raw", 5),
+        ("sim7020-CIP-push", 6),
+        ("sim7020-CIP-by-hand", 6),
         ("bc260y-hex", 5),
         ("ec800e-raw", 6),
     ],
