@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from radio_bench import Bench, play
 
-from modemsim.radio.cells import HYSTERESIS
+from modemsim.radio.reselection import HYSTERESIS
 
 OTHER = {"cell_id": 0x1234567, "pci": 17, "rsrp": -80}
 
