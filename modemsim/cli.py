@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from modemsim.cli_common import CliError
 from modemsim.cli_ctl import app as ctl_app
 from modemsim.cli_firmware import app as firmware_app
+
+if TYPE_CHECKING:
+    from modemsim.options import Options
 
 STANDARD_ERROR = 2
 """The highest of the three standard descriptors (POSIX)."""
@@ -89,6 +92,30 @@ Token = Annotated[
 ]
 
 
+def _options(
+    profile: str,
+    seed: int,
+    platform: str,
+    route: list[str] | None,
+    offline: bool,
+    psk: list[str] | None,
+    imei: str | None,
+    imsi: str | None,
+    state: Path | None,
+    scenario: Path | None,
+    overrides: list[str] | None,
+    **more: Any,
+) -> Options:
+    """The options of a simulation, from those of a command that runs one."""
+    from modemsim.cli_start import make_options
+
+    lists = {"routes": tuple(route or ()), "psk": tuple(psk or ()), "overrides": tuple(overrides or ())}
+    return make_options(
+        profile=profile, seed=seed, platform=platform, offline=offline, imei=imei, imsi=imsi,
+        state_dir=state, scenario=scenario, **lists, **more,
+    )  # fmt: skip
+
+
 @app.command()
 def run(
     profile: Profile,
@@ -117,24 +144,11 @@ def run(
 ) -> None:
     """Run one module on a serial port until Ctrl-C, SIGTERM or SIGHUP (exit code 0)."""
     from modemsim.cli_run import Run, run_module
-    from modemsim.cli_start import make_options
 
-    options = make_options(
-        profile=profile,
-        seed=seed,
-        platform=platform,
-        routes=tuple(route or ()),
-        offline=offline,
-        imei=imei,
-        imsi=imsi,
-        state_dir=state,
-        overrides=tuple(overrides or ()),
-        strict_devices=strict_devices,
-        psk=tuple(psk or ()),
-        keylog=keylog,
-        baud_check=baud_check,
-        scenario=scenario,
-    )
+    options = _options(
+        profile, seed, platform, route, offline, psk, imei, imsi, state, scenario, overrides,
+        strict_devices=strict_devices, keylog=keylog, baud_check=baud_check,
+    )  # fmt: skip
     run_module(options, Run(link, tcp, rfc2217, stdio, speed, trace, pcap, control, control_token))
 
 
@@ -158,21 +172,8 @@ def console(
 ) -> None:
     """Run one module and talk to it by hand: completion, and what its lines mean; Ctrl-D ends it."""
     from modemsim.cli_console import Wanted, run_console
-    from modemsim.cli_start import make_options
 
-    options = make_options(
-        profile=profile,
-        seed=seed,
-        platform=platform,
-        routes=tuple(route or ()),
-        offline=offline,
-        psk=tuple(psk or ()),
-        imei=imei,
-        imsi=imsi,
-        state_dir=state,
-        scenario=scenario,
-        overrides=tuple(overrides or ()),
-    )
+    options = _options(profile, seed, platform, route, offline, psk, imei, imsi, state, scenario, overrides)
     run_console(options, Wanted(speed, trace, record, air))
 
 

@@ -7,16 +7,13 @@ It has sockets of its own beside those of the CSO commands. What happens is publ
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from modemsim.net import Address
-from modemsim.net.bearer import Bearer
-from modemsim.net.resolver import Resolver
 from modemsim.net.tcp import KeepAlive
 from modemsim.profile import SocketsTable
-from modemsim.timing import Timing
 from modemsim.ue.cip_states import (
     ACTIVE,
     LINK_TRANSITIONS,
@@ -29,7 +26,7 @@ from modemsim.ue.cip_states import (
 from modemsim.ue.socket import Access, Kind, Socket
 from modemsim.ue.socket_options import SocketOptions
 from modemsim.ue.socket_session import SocketSession
-from modemsim.ue.sockets import Sockets
+from modemsim.ue.sockets import Sockets, Surroundings
 
 ACTIVATE, SEND_LIMIT, CLOSE_LIMIT, SHUT = "cip_activate", "cip_send_limit", "cip_close_limit", "cip_shut"
 """Names of timings: activation, the longest wait for the peer's acknowledgement when data is sent and when a
@@ -98,22 +95,17 @@ class CipTask:
     def __init__(
         self,
         table: SocketsTable,
-        bearer: Bearer,
-        resolver: Resolver,
-        timing: Timing,
+        around: Surroundings,
         publish: Callable[..., None],
-        spawn: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]],
-        backlog: Callable[[], int],
-        shows: Callable[[str | None], bool],
         options: SocketOptions,
     ) -> None:
-        self._bearer = bearer
-        self._timing = timing
+        self._bearer = around.bearer
+        self._timing = around.timing
         self._publish = publish
-        self._spawn = spawn
-        self.several: Callable[[], bool] = lambda: shows("+CIPMUX.n")
+        self._spawn = around.spawn
+        self.several: Callable[[], bool] = lambda: around.shows("+CIPMUX.n")
         self.state = Cip.INITIAL
-        self.sockets = Sockets(table, bearer, resolver, timing, self._heard, spawn, backlog, shows, options)
+        self.sockets = Sockets(table, around, self._heard, options)
         self.connections: dict[int, Connection] = {}
 
     # ------------------------------------------------------------ the bearer

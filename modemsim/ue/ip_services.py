@@ -6,7 +6,6 @@ What happens on a socket with TLS is published as `ssl.opened`, `ssl.received` a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from modemsim.net import Address
@@ -17,7 +16,7 @@ from modemsim.ue.heartbeats import Heartbeats
 from modemsim.ue.mqtt_clients import MqttClients
 from modemsim.ue.socket_filter import SocketFilter
 from modemsim.ue.socket_options import SocketOptions
-from modemsim.ue.sockets import Sockets
+from modemsim.ue.sockets import Sockets, Surroundings
 
 if TYPE_CHECKING:
     from modemsim.ue.module import Ue
@@ -36,21 +35,18 @@ class IpServices:
         def secured(event: str, **values: Any) -> None:
             ue.publish(event.replace("socket.", "ssl.", 1), **values)
 
-        table, limits = ue.profile.sockets, ue.profile.limits
-        options = SocketOptions(table.options, ue.settings.get, lambda: ue.sleeper.dozing)
-
-        def sockets(publish: Callable[..., None]) -> Sockets:
-            return Sockets(
-                table, ue.bearer, self.resolver, ue.timing, publish, ue.spawn, backlog, shows, options
-            )
-
+        limits = ue.profile.limits
         self.files = Files(ue.nvm, limits.get("file_bytes", 0), limits.get("files", 0))
+        options = SocketOptions(ue.profile.sockets.options, ue.settings.get, lambda: ue.sleeper.dozing)
         self.resolver = Resolver(ue.bearer)
         self.resolver.patience, self.resolver.caching = options.patience, options.caches
-        self.sockets, self.ssl_sockets = sockets(ue.publish), sockets(secured)
-        parts = ue.bearer, self.resolver, ue.timing, ue.publish, ue.spawn, backlog, shows
+        around = Surroundings(ue.bearer, self.resolver, ue.timing, ue.spawn, backlog, shows)
+        self.sockets = Sockets(ue.profile.sockets, around, ue.publish, options)
+        self.ssl_sockets = Sockets(ue.profile.sockets, around, secured, options)
         cip = ue.profile.cip
-        self.cip = CipTask(cip, *parts, SocketOptions(cip.options, ue.settings.get, lambda: False))
+        self.cip = CipTask(
+            cip, around, ue.publish, SocketOptions(cip.options, ue.settings.get, lambda: False)
+        )
         self.sockets.on_failure = ue.pdp.failed
         self.sockets.usable = ue.pdp.carries
         self.sockets.takes = SocketFilter(options, ue.publish, lambda cause: ue.sleeper.wake(cause)).takes

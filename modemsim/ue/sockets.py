@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -32,36 +33,46 @@ PUSH_BACKLOG = 2
 """Unsent lines at which pushing waits for the serial line; the peer's window fills meanwhile."""
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What sockets need of the module.
+
+    `backlog` tells how many lines the serial line still owes the host, `shows` whether a setting is on.
+    """
+
+    bearer: Bearer
+    resolver: Resolver
+    timing: Timing
+    spawn: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]]
+    backlog: Callable[[], int]
+    shows: Callable[[str | None], bool]
+
+
 class Sockets:
     """The sockets of one module.
 
-    `backlog` tells how many lines the serial line still owes the host, `shows` whether a setting is on,
-    `options` what else the host has set. `usable` tells whether a context carries data, `takes` whether
-    received data of a socket goes no further; `on_connected` is called with each socket that can send.
+    `options` is what the host has set for them. `usable` tells whether a context carries data, `takes`
+    whether received data of a socket goes no further; `on_connected` is called with each socket that can
+    send.
     """
 
     def __init__(
         self,
         table: SocketsTable,
-        bearer: Bearer,
-        resolver: Resolver,
-        timing: Timing,
+        around: Surroundings,
         publish: Callable[..., None],
-        spawn: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]],
-        backlog: Callable[[], int],
-        shows: Callable[[str | None], bool],
         options: SocketOptions = NO_OPTIONS,
     ) -> None:
         self._table = table
-        self._bearer = bearer
-        self._resolver = resolver
-        self._timing = timing
+        self._bearer = around.bearer
+        self._resolver = around.resolver
+        self._timing = around.timing
         self._publish = publish
-        self._spawn = spawn
-        self._backlog = backlog
-        self._shows = shows
+        self._spawn = around.spawn
+        self._backlog = around.backlog
+        self._shows = around.shows
         self.options = options
-        self.usable: Callable[[int], bool] = lambda context: bearer.ip is not None
+        self.usable: Callable[[int], bool] = lambda context: around.bearer.ip is not None
         self.takes: Callable[[int, bytes], bool] = lambda id, data: False
         self.on_connected: Callable[[Socket], None] = lambda socket: None
         self._sockets: dict[int, Socket] = {}
