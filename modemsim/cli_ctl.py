@@ -70,19 +70,37 @@ class Client:
             raise CliError(_detail(response), FAILED)
         return response, connection
 
-    def device(self) -> str:
-        """The path of the module's device at the platform that heard it last; raises CliError."""
-        module = self.call("GET", "/module")
-        endpoint = module["lwm2m"]["endpoint"] or module["imei"]
+    def device(self, wanted: str | None = None) -> str:
+        """The path of a device at the platform that heard it last; raises CliError.
+
+        Without a name it is the module's, under its endpoint name or, where it uses another (a device id over
+        MQTT), the only one there is.
+        """
         known = [
-            (device["last_heard"] or 0.0, platform["name"])
+            (device["last_heard"] or 0.0, platform["name"], device["endpoint"])
             for platform in self.call("GET", "/platforms")
-            for device in self.call("GET", f"/platforms/{platform['name']}/devices")
-            if device["endpoint"] == endpoint
+            for device in self.call("GET", f"/platforms/{quote(platform['name'], safe='')}/devices")
         ]
-        if not known:
-            raise CliError(f"no platform knows the device {endpoint} yet", FAILED)
-        return _device_path(max(known)[1], endpoint)
+        name = wanted or self._own_name()
+        found = [one for one in known if one[2] == name]
+        if not found and wanted is None:
+            found = known if len({endpoint for _, _, endpoint in known}) == 1 else []
+        if found:
+            return _device_path(*max(found)[1:])
+        if known and wanted is None:
+            raise CliError("there are several devices; name one of 'ctl devices' with --device", FAILED)
+        what = "a device" if name is None else f"the device {name}"
+        raise CliError(f"no platform knows {what} yet", FAILED)
+
+    def _own_name(self) -> str | None:
+        """The module's endpoint name; None where platforms run alone."""
+        try:
+            module = self.call("GET", "/module")
+        except CliError as error:
+            if error.code != FAILED:
+                raise
+            return None
+        return str(module["lwm2m"]["endpoint"] or module["imei"])
 
 
 def _device_path(platform: str, endpoint: str) -> str:
@@ -96,6 +114,11 @@ def _detail(response: http.client.HTTPResponse) -> str:
         return str(json.loads(text)["detail"])
     except (ValueError, KeyError, TypeError):
         return f"the simulation answered {response.status} {response.reason}"
+
+
+Device = Annotated[
+    str | None, typer.Option(metavar="ID", help="A device of 'ctl devices' [default: the module's].")
+]
 
 
 @app.callback()
@@ -229,10 +252,10 @@ def provision(
 
 
 @app.command()
-def uplinks(context: typer.Context) -> None:
+def uplinks(context: typer.Context, device: Device = None) -> None:
     """List what the module sent to its platform, oldest first."""
     client = _client(context)
-    for uplink in client.call("GET", f"{client.device()}/uplinks"):
+    for uplink in client.call("GET", f"{client.device(device)}/uplinks"):
         typer.echo(
             f"{uplink['time']:10.3f}  {uplink['type']}  {uplink['message_id']:>5}  {uplink['path']}  "
             f"{uplink['payload_hex']}"
@@ -240,17 +263,21 @@ def uplinks(context: typer.Context) -> None:
 
 
 @app.command()
-def send(context: typer.Context, payload: Annotated[str, typer.Argument(metavar="HEX")]) -> None:
+def send(
+    context: typer.Context, payload: Annotated[str, typer.Argument(metavar="HEX")], device: Device = None
+) -> None:
     """Send a downlink command to the module; prints its id."""
     client = _client(context)
-    _show_downlink(client.call("POST", f"{client.device()}/downlinks", {"payload_hex": payload}))
+    _show_downlink(client.call("POST", f"{client.device(device)}/downlinks", {"payload_hex": payload}))
 
 
 @app.command()
-def downlink(context: typer.Context, id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+def downlink(
+    context: typer.Context, id: Annotated[str, typer.Argument(metavar="ID")], device: Device = None
+) -> None:
     """Show what became of a downlink command."""
     client = _client(context)
-    _show_downlink(client.call("GET", f"{client.device()}/downlinks/{quote(id, safe='')}"))
+    _show_downlink(client.call("GET", f"{client.device(device)}/downlinks/{quote(id, safe='')}"))
 
 
 def _show_downlink(record: Mapping[str, Any]) -> None:
@@ -259,10 +286,10 @@ def _show_downlink(record: Mapping[str, Any]) -> None:
 
 
 @app.command()
-def forget(context: typer.Context) -> None:
+def forget(context: typer.Context, device: Device = None) -> None:
     """Drop the platform's observation, so that the next notification is answered with RST."""
     client = _client(context)
-    client.call("POST", f"{client.device()}/forget")
+    client.call("POST", f"{client.device(device)}/forget")
 
 
 def _value(text: str, now: Any) -> Any:

@@ -14,10 +14,10 @@ pytestmark = pytest.mark.realtime
 
 
 def ctl(control: str, *words: str) -> str:
+    """What the command prints, on standard error where it fails."""
     command = [sys.executable, "-m", "modemsim", "ctl", "--control", control, *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stderr.removeprefix("modemsim: ") if done.returncode else done.stdout
 
 
 def test_a_module_of_another_process_registers_and_is_heard(tmp_path: Path) -> None:
@@ -25,6 +25,7 @@ def test_a_module_of_another_process_registers_and_is_heard(tmp_path: Path) -> N
         route = re.search(r"--route (\S+)", platform.seen)
         assert route is not None
         control = platform.rest(b"control").split("//")[1]
+        assert ctl(control, "send", "00") == "no platform knows a device yet\n"
         script = (
             'AT+QSCLK=0\n* wait attached\n* wait 1s\nAT+NCDPOPEN="180.101.147.115",5683\n* wait observed\n'
             "AT+NMGS=2,cafe\n* wait 30s\n"
@@ -35,6 +36,13 @@ def test_a_module_of_another_process_registers_and_is_heard(tmp_path: Path) -> N
         assert done.returncode == 0, done.stdout
         assert "+NNMI: 4,AAAA0000" in done.stdout
         assert "862745063975087" in ctl(control, "devices")
+        assert ctl(control, "uplinks").rstrip().endswith("/19/0/0  CAFE")
+        assert ctl(control, "uplinks", "--device", "4711") == "no platform knows the device 4711 yet\n"
+        ctl(control, "provision", "aep", "4711")
+        assert ctl(control, "uplinks") == (
+            "there are several devices; name one of 'ctl devices' with --device\n"
+        )
+        assert ctl(control, "uplinks", "--device", "862745063975087").rstrip().endswith("CAFE")
 
 
 @pytest.mark.parametrize(
