@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from modemsim.platforms.downlinks import Downlink, DownlinkEvent
 from modemsim.platforms.store import Address, Device, DeviceStore, Uplink, UplinkType
+from modemsim.platforms.streams import cut
 from modemsim.trace import Trace
 
 
@@ -59,7 +60,7 @@ class ConnectedPlatform(ABC):
         self._server.close()
         self._server = None
         for writer in tuple(self._writers):
-            writer.transport.abort()
+            cut(writer)
         await asyncio.sleep(0)
         self.emit("stopped")
 

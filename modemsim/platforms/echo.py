@@ -8,6 +8,7 @@ import socket
 from typing import Any
 
 from modemsim.platforms.store import Address
+from modemsim.platforms.streams import cut
 from modemsim.trace import Trace
 
 _TRIES = 8
@@ -61,7 +62,7 @@ class Echo:
         self._server.close()
         self._server = None
         for writer in tuple(self._connections):
-            writer.transport.abort()
+            cut(writer)
         if self._datagrams is not None:
             self._datagrams.abort()
         await asyncio.sleep(0)
@@ -75,7 +76,7 @@ class Echo:
                     writer.write(data)
                     await writer.drain()
         except (ConnectionError, asyncio.CancelledError):
-            writer.transport.abort()
+            cut(writer)
         finally:
             self._connections.discard(writer)
             with contextlib.suppress(ConnectionError):

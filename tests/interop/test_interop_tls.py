@@ -343,7 +343,7 @@ def test_mosquitto_serves_the_modules_over_tls(tmp_path: Path, profile: str, mut
         await host.say('AT+CMQCON=0,4,"one",600,1,0', "OK")
         await host.say("AT+CMQTSYNC=1", "OK")
         await host.say('AT+CMQSUB=0,"topic/a",1', "OK")
-        await host.say('AT+CMQPUB=0,"topic/a",1,0,0,8,"31323334"', '+CMQPUB: 0,"topic/a",1,0,0,4,"1234"')
+        await host.say('AT+CMQPUB=0,"topic/a",1,0,0,4,"1234"', '+CMQPUB: 0,"topic/a",1,0,0,4,"1234"')
         await host.say("AT+CMQDISCON=0", "OK")
 
     with peer([str(MOSQUITTO), "-c", str(settings)], port):

@@ -15,6 +15,7 @@ from test_net_bearer import Bench
 from modemsim.net.tls import TlsSocket, make_stream, open_stream
 from modemsim.net.tls_settings import TlsFailed, TlsFailure, TlsSettings
 from modemsim.platforms.authority import Authority
+from modemsim.platforms.streams import cut
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NAME = "server.test"
@@ -62,7 +63,7 @@ async def server(serve: Serve = echo, context: ssl.SSLContext | None = None) -> 
     finally:
         made.close()
         for writer in writers:
-            writer.transport.abort()
+            cut(writer)
         await asyncio.sleep(0)
 
 
