@@ -81,7 +81,7 @@ CASES = (
         ('timing.latency_ce0="10s"',),
         "bc28-cnv",
     ),
-    Case(512, "the length does not fit", "AT+NSOST=1,192.0.2.7,7,2,41", [UDP]),
+    Case(50, "the length does not fit", "AT+NSOST=1,192.0.2.7,7,2,41", [UDP]),
     Case(512, "no socket is free", UDP, [UDP] * 6),
     Case(512, "an IPv6 socket in an IPv4 network", "AT+NSOCR=DGRAM,17,0,1,AF_INET6"),
     Case(512, "no network", UDP, ["AT+CGATT=0"]),
