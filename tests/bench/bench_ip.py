@@ -64,7 +64,7 @@ async def _say(port: MemoryPort, data: bytes, until: bytes) -> None:
 
 
 async def _udp(simulation: Simulation, port: MemoryPort, rounds: int) -> tuple[float, float]:
-    await _say(port, b'AT+QIOPEN=1,0,"UDP","192.0.2.7",7\r', b"+QIOPEN: 0,0\r\n")
+    await _say(port, b'AT+QIOPEN=1,0,"UDP","192.0.2.7",7,0,1\r', b"+QIOPEN: 0,0\r\n")
     started = time.perf_counter()
     for _ in range(rounds):
         await _say(port, b'AT+QISEND=0,4,"ping"\r', b'"recv",0,4,\r\nping\r\n')
