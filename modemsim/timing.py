@@ -92,6 +92,13 @@ class Timing:
             self._streams[name] = random.Random(f"{self._seed}/{name}")
         return self._streams[name]
 
+    def dice(self, name: str) -> random.Random:
+        """Random numbers for one occasion, used at once: for what is too rare to keep a stream for."""
+        count = self._drawn.get(name, 0)
+        self._drawn[name] = count + 1
+        _DICE.seed(f"{self._seed}/{name}/{count}" if count else f"{self._seed}/{name}")
+        return _DICE
+
     def draw(self, name: str) -> float:
         """The next delay of that name, in seconds; raises KeyError for an unknown name."""
         delay = self._delays[name]

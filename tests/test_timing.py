@@ -65,3 +65,12 @@ def test_seeds_differ_and_repeat() -> None:
 def test_an_unknown_delay_is_an_error() -> None:
     with pytest.raises(KeyError):
         Timing({}).draw("nothing")
+
+
+def test_dice_fall_as_the_seed_says_and_anew_each_time() -> None:
+    def rolls(seed: int, name: str) -> list[float]:
+        timing = Timing({}, seed)
+        return [timing.dice(name).random() for _ in range(3)]
+
+    assert rolls(7, "ip") == rolls(7, "ip")
+    assert len({*rolls(7, "ip"), *rolls(8, "ip"), *rolls(7, "noise")}) == 9

@@ -261,7 +261,7 @@ class Radio:
             self._nitz = loop.call_later(self._timing.draw("nitz"), self._tell_time)
 
     def _new_address(self) -> None:
-        self.ip = str(IPv4Address(POOL_BASE + self._timing.stream("ip").randrange(1, POOL_SIZE - 1)))
+        self.ip = str(IPv4Address(POOL_BASE + self._timing.dice("ip").randrange(1, POOL_SIZE - 1)))
 
     def _refused(self, event: EmmEvent, cause: int | None = None) -> None:
         self._rrc.release()

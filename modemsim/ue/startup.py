@@ -72,7 +72,7 @@ class Startup:
             ue.sleeper.started()
             ue.serial.receiver(bytes(self._early))
         if step.noise:
-            ue.serial.send(boot_noise(ue.timing.stream("boot_noise"), step.noise))
+            ue.serial.send(boot_noise(ue.timing.dice("boot_noise"), step.noise))
         self.ready |= step.ready
         if step.line is not None:
             self._print(step.line)
