@@ -127,9 +127,11 @@ class Talk:
 
     @property
     def busy(self) -> bool:
-        """Whether the module is not on yet, or still answers."""
+        """Whether the module boots or goes off, or still answers."""
         ue = self.simulation.ue
-        return ue.state is not Power.ON or (ue.terminal.busy and not ue.terminal.takes_data)
+        if ue.state in (Power.BOOTING, Power.STOPPING):
+            return True
+        return ue.terminal.busy and not ue.terminal.takes_data
 
     async def line(self, text: str) -> None:
         """Carry out one line; raises ValueError or ActionFailed with one sentence."""
