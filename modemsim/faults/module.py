@@ -62,3 +62,15 @@ def address_changed(target: Target) -> End:
     if target.ue.radio.ip is not None:
         target.ue.radio.renumber()
     return over
+
+
+@declare("dns_silent")
+def dns_silent(target: Target) -> End:
+    """The DNS servers do not answer, except one that a route leads to."""
+    resolver = target.ue.ip.resolver
+    resolver.silent = True
+
+    def end() -> None:
+        resolver.silent = False
+
+    return end

@@ -130,6 +130,10 @@ class Routes:
         known = any(place.ip == ip and place.platform in self.builtin for place in KNOWN)
         return known or any(host == ip for host, _ in self._extra)
 
+    def declared(self, to: Address) -> bool:
+        """Whether somebody has declared a route for this address."""
+        return to in self._extra
+
     @property
     def local_only(self) -> bool:
         """Whether no datagram can leave this machine."""

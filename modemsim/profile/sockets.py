@@ -28,3 +28,5 @@ class SocketOptionsTable(Table):
     """Whether answers of the DNS server are kept."""
     pdp_retry: str | None = None
     """Repetitions of an attempt to activate a context."""
+    dns_servers: tuple[str, ...] = ()
+    """Addresses of the DNS servers: one setting for each, or one that lists them."""

@@ -40,6 +40,7 @@ class IpServices:
         options = SocketOptions(ue.profile.sockets.options, ue.settings.get, lambda: ue.sleeper.dozing)
         self.resolver = Resolver(ue.bearer)
         self.resolver.patience, self.resolver.caching = options.patience, options.caches
+        self.resolver.servers = options.dns_servers
         around = Surroundings(ue.bearer, self.resolver, ue.timing, ue.spawn, backlog, shows)
         self.sockets = Sockets(ue.profile.sockets, around, ue.publish, options)
         self.ssl_sockets = Sockets(ue.profile.sockets, around, secured, options)
@@ -68,6 +69,8 @@ class IpServices:
             for socket in self.sockets:
                 if socket.tcp is not None:
                     socket.tcp.keep_alive(options.keep_alive())
+        elif key in options.table.dns_servers:
+            self.resolver.clear()
 
     def line_idle(self) -> None:
         """No line waits for the host any more: what was held back for it goes on."""

@@ -13,10 +13,12 @@ BROADER: Mapping[str, str] = {"create": "bind", "listen": "bind", "pdp_broken": 
 """What a module that does not tell one situation from another takes it for."""
 
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-_SITUATIONS = {
+_OF_NAME = {
     NameProblem.NO_BEARER: "no_bearer",
     NameProblem.NO_ANSWER: "dns",
     NameProblem.UNKNOWN: "dns",
+}
+_OF_CONNECTION = {
     Loss.NO_BEARER: "no_bearer",
     Loss.NO_ANSWER: "connect",
     Loss.REFUSED: "connect",
@@ -26,9 +28,9 @@ _SITUATIONS = {
 def situation_of(problem: NameFailed | OSError) -> str:
     """The situation in which opening a socket ended."""
     if isinstance(problem, NameFailed):
-        return _SITUATIONS[problem.problem]
+        return _OF_NAME[problem.problem]
     if isinstance(problem, CrossingFailed):
-        return _SITUATIONS[problem.loss]
+        return _OF_CONNECTION[problem.loss]
     if isinstance(problem, TimeoutError):
         return "timeout"
     if isinstance(problem, ListenFailed):

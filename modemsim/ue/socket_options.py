@@ -96,6 +96,14 @@ class SocketOptions:
         value = self._value(self.table.dns_retry)
         return resolver.USUAL if value is None else (1 + value[0], value[1] / 1000)
 
+    def dns_servers(self) -> list[str]:
+        """The DNS servers the host has set, the operator's where it cannot set any."""
+        found: list[str] = []
+        for key in self.table.dns_servers:
+            value = self._get(key)
+            found += [value] if isinstance(value, str) else value
+        return found if self.table.dns_servers else [resolver.OPERATOR]
+
     def caches(self) -> bool:
         """Whether answers of the DNS server are kept."""
         return bool(self._value(self.table.dns_cache) != 0)

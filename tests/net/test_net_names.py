@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 
+import dns.message
+import dns.rcode
+import dns.rrset
 import pytest
-from test_net_bearer import Bench, play
+from test_net_bearer import Bench, Server, play
 
 from modemsim.net.crossing import CrossingFailed, Loss, cross, round_trip
 from modemsim.net.resolver import CACHE_SIZE, NameFailed, NameProblem, Resolver
+from modemsim.net.routes import Routes
 
 
 def resolving(body: Callable[[Bench, Resolver], Awaitable[None]]) -> None:
@@ -127,3 +132,81 @@ def test_without_an_address_nothing_crosses() -> None:
         assert caught.value.loss is Loss.NO_BEARER
 
     play(body)
+
+
+def answer_for(known: str) -> Callable[[bytes], bytes]:
+    """What a DNS server answers that knows one name."""
+
+    def answer(data: bytes) -> bytes:
+        reply = dns.message.make_response(dns.message.from_wire(data))
+        name = reply.question[0].name
+        if name.to_text(omit_final_dot=True) == known:
+            reply.answer.append(dns.rrset.from_text(name, 60, "IN", "A", "198.51.100.7", "198.51.100.8"))
+        else:
+            reply.set_rcode(dns.rcode.NXDOMAIN)
+        return reply.to_wire()
+
+    return answer
+
+
+@contextlib.contextmanager
+def served(bench: Bench, resolver: Resolver, *answers: Callable[[bytes], bytes]) -> Iterator[list[Server]]:
+    """DNS servers behind routes, which the resolver asks in this order."""
+    servers, routes = [], []
+    for number, answer in enumerate(answers, 1):
+        server = Server()
+        server.answer = answer
+        servers.append(server)
+        routes.append(((f"203.0.113.{number}", 53), server.address))
+    bench.bearer.routes = Routes(bench.builtin, routes, offline=True)
+    resolver.servers = lambda: [host for (host, _), _ in routes]
+    try:
+        yield servers
+    finally:
+        for server in servers:
+            server.close()
+
+
+def test_a_server_behind_a_route_is_asked_for_real() -> None:
+    async def body(bench: Bench, resolver: Resolver) -> None:
+        with served(bench, resolver, answer_for("meter.example")) as (server,):
+            assert await resolver.resolve("Meter.example") == ["198.51.100.7", "198.51.100.8"]
+            with pytest.raises(NameFailed) as caught:
+                await resolver.resolve("lwm2m.ctwing.cn")  # which the box knows, but this server does not
+            assert caught.value.problem is NameProblem.UNKNOWN
+            assert len(server.got) == 2
+
+    resolving(body)
+
+
+def test_a_deaf_server_is_followed_by_the_next_one() -> None:
+    async def body(bench: Bench, resolver: Resolver) -> None:
+        with served(bench, resolver, lambda data: b"nonsense", answer_for("meter.example")) as servers:
+            assert await resolver.resolve("meter.example") == ["198.51.100.7", "198.51.100.8"]
+            assert [len(server.got) for server in servers] == [1, 1]
+            assert now() == pytest.approx(5.2, abs=0.05)
+
+    resolving(body)
+
+
+@pytest.mark.parametrize("servers", [[], ["0.0.0.0"], ["127.0.0.1", "224.0.0.1"], ["no address"]])
+def test_without_a_server_that_can_be_there_nothing_is_asked(servers: list[str]) -> None:
+    async def body(bench: Bench, resolver: Resolver) -> None:
+        resolver.servers = lambda: servers
+        with pytest.raises(NameFailed) as caught:
+            await resolver.resolve("lwm2m.ctwing.cn")
+        assert (caught.value.problem, now()) == (NameProblem.NO_ANSWER, 0.0)
+
+    resolving(body)
+
+
+def test_servers_that_are_silent_are_given_up() -> None:
+    async def body(bench: Bench, resolver: Resolver) -> None:
+        resolver.silent = True
+        with pytest.raises(NameFailed) as caught:
+            await resolver.resolve("lwm2m.ctwing.cn")
+        assert (caught.value.problem, now()) == (NameProblem.NO_ANSWER, 15.0)
+        resolver.silent = False
+        assert await resolver.resolve("lwm2m.ctwing.cn") == ["221.229.214.202"]
+
+    resolving(body)
