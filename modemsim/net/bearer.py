@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -222,7 +221,7 @@ class Bearer:
         self.tap: Tap | None = None
         self.nat_timeout: Callable[[], float | None] = lambda: None
         """Seconds without traffic after which the network forgets the way back to a socket."""
-        self._waiting: deque[Datagram] = deque()
+        self._waiting: list[Datagram] = []
         self._kept: list[Datagram] = []  # by the network, while the module is in PSM
         self.keeps: Callable[[], bool] = lambda: False
         self.on_uplink: Callable[[int], None] = lambda size: None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -17,7 +16,7 @@ class Flow(Generic[T]):
 
     def __init__(self, arrive: Callable[[T], None]) -> None:
         self._arrive = arrive
-        self._queue: deque[tuple[float, T]] = deque()
+        self._queue: list[tuple[float, T]] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -45,7 +44,7 @@ class Flow(Generic[T]):
     def _due(self) -> None:
         self._timer = None
         loop = asyncio.get_running_loop()
-        _, item = self._queue.popleft()
+        _, item = self._queue.pop(0)
         if self._queue:
             self._timer = loop.call_at(self._queue[0][0], self._due)
         self._arrive(item)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from enum import IntEnum
 
@@ -21,11 +20,12 @@ class Downlinks:
     def __init__(
         self, max_messages: int, max_bytes: int, publish: Callable[..., None], history: int = 0
     ) -> None:
-        self._messages: deque[bytes] = deque()
+        self._messages: list[bytes] = []
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._publish = publish
-        self.recent: deque[bytes] = deque(maxlen=history)
+        self._history = history
+        self.recent: list[bytes] = []
         """The newest messages, read or not."""
         self.received = 0
         self.dropped = 0
@@ -38,7 +38,7 @@ class Downlinks:
     def arrive(self, payload: bytes, delivery: Delivery, service: str = "cloud") -> None:
         """Take new data; announce, hand over or drop it (a full buffer refuses the newest)."""
         self.received += 1
-        self.recent.append(payload)
+        self.recent = [*self.recent, payload][-self._history :] if self._history else []
         if delivery is Delivery.DIRECT:
             text = payload.hex().upper()
             self._publish("downlink.direct", length=len(payload), data=text, service=service)
@@ -54,7 +54,7 @@ class Downlinks:
 
     def take(self) -> bytes | None:
         """The oldest message, removed from the buffer; None when it is empty."""
-        return self._messages.popleft() if self._messages else None
+        return self._messages.pop(0) if self._messages else None
 
     def clear(self) -> None:
         """Forget data and counters, as a restart does."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
@@ -102,7 +101,7 @@ class RequestBuffer:
     """Request lines that wait to be read; the oldest goes when there are too many."""
 
     def __init__(self) -> None:
-        self._lines: deque[str] = deque()
+        self._lines: list[str] = []
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -111,12 +110,12 @@ class RequestBuffer:
         """Keep a line; True when it is the first that waits."""
         self._lines.append(line)
         while len(self._lines) > max_items or sum(map(len, self._lines)) > max_bytes:
-            self._lines.popleft()
+            self._lines.pop(0)
         return len(self._lines) == 1
 
     def take(self) -> str | None:
         """The oldest line, removed; None when nothing waits."""
-        return self._lines.popleft() if self._lines else None
+        return self._lines.pop(0) if self._lines else None
 
     def clear(self) -> None:
         """Forget everything."""

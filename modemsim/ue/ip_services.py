@@ -32,22 +32,17 @@ class IpServices:
         def shows(key: str | None) -> bool:
             return key is not None and bool(ue.settings.get(key))
 
-        def secured(event: str, **values: Any) -> None:
-            ue.publish(event.replace("socket.", "ssl.", 1), **values)
-
         limits = ue.profile.limits
         self.files = Files(ue.nvm, limits.get("file_bytes", 0), limits.get("files", 0))
         options = SocketOptions(ue.profile.sockets.options, ue.settings.get, lambda: ue.sleeper.dozing)
         self.resolver = Resolver(ue.bearer)
         self.resolver.patience, self.resolver.caching = options.patience, options.caches
         self.resolver.servers = options.dns_servers
-        around = Surroundings(ue.bearer, self.resolver, ue.timing, ue.spawn, backlog, shows)
-        self.sockets = Sockets(ue.profile.sockets, around, ue.publish, options)
-        self.ssl_sockets = Sockets(ue.profile.sockets, around, secured, options)
-        cip = ue.profile.cip
-        self.cip = CipTask(
-            cip, around, ue.publish, SocketOptions(cip.options, ue.settings.get, lambda: False)
-        )
+        self._ue = ue
+        self._around = Surroundings(ue.bearer, self.resolver, ue.timing, ue.spawn, backlog, shows)
+        self.sockets = Sockets(ue.profile.sockets, self._around, ue.publish, options)
+        self._ssl_sockets: Sockets | None = None
+        self._cip: CipTask | None = None
         self.sockets.on_failure = ue.pdp.failed
         self.sockets.usable = ue.pdp.carries
         self.sockets.takes = SocketFilter(options, ue.publish, lambda cause: ue.sleeper.wake(cause)).takes
@@ -59,6 +54,26 @@ class IpServices:
         self.time_query: asyncio.Task[None] | None = None
         """A question to a time server that is still open."""
         self.mqtt = MqttClients(ue.profile.mqtt, ue.bearer, self.resolver, ue.publish, ue.spawn, backlog)
+
+    @property
+    def ssl_sockets(self) -> Sockets:
+        """The sockets with TLS, made when they are first asked for: few modules use them."""
+        if self._ssl_sockets is None:
+            table, options = self._ue.profile.sockets, self.sockets.options
+            self._ssl_sockets = Sockets(table, self._around, self._secured, options)
+        return self._ssl_sockets
+
+    def _secured(self, event: str, **values: Any) -> None:
+        self._ue.publish(event.replace("socket.", "ssl.", 1), **values)
+
+    @property
+    def cip(self) -> CipTask:
+        """The SIM800-style task, made when it is first asked for."""
+        if self._cip is None:
+            table = self._ue.profile.cip
+            options = SocketOptions(table.options, self._ue.settings.get, lambda: False)
+            self._cip = CipTask(table, self._around, self._ue.publish, options)
+        return self._cip
 
     def setting_changed(self, key: str) -> None:
         """The host has changed a setting, perhaps one for connections that stand."""
@@ -75,23 +90,33 @@ class IpServices:
     def line_idle(self) -> None:
         """No line waits for the host any more: what was held back for it goes on."""
         self.sockets.pump()
-        self.ssl_sockets.pump()
-        self.cip.sockets.pump()
+        if self._ssl_sockets is not None:
+            self._ssl_sockets.pump()
+        if self._cip is not None:
+            self._cip.sockets.pump()
         self.mqtt.pump()
 
     def bearer_lost(self, *, by_host: bool = False) -> None:
         """The PDN connection is gone; `by_host`: because the host ended it."""
         told = self.sockets.bearer_lost(by_host=by_host)
-        self.ssl_sockets.bearer_lost(by_host=by_host, told=told)
-        self.cip.bearer_lost()
+        if self._ssl_sockets is not None:
+            self._ssl_sockets.bearer_lost(by_host=by_host, told=told)
+        if self._cip is not None:
+            self._cip.bearer_lost()
         self.mqtt.bearer_lost()
+
+    def end_task(self) -> None:
+        """Nothing is left of the SIM800-style task: the chip has slept, or the power is gone."""
+        if self._cip is not None:
+            self._cip.clear()
 
     def clear(self) -> None:
         """The power is gone."""
         self.sockets.clear()
-        self.ssl_sockets.clear()
+        if self._ssl_sockets is not None:
+            self._ssl_sockets.clear()
         self.heartbeats.clear()
-        self.cip.clear()
+        self.end_task()
         self.mqtt.clear()
         self.time_query = None
         self.resolver.clear()

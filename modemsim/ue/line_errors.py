@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from modemsim.at.framing import Frame
 
 
@@ -12,7 +10,7 @@ class LineErrors:
 
     def __init__(self) -> None:
         self._received = 0
-        self._places: deque[tuple[int, str]] = deque()
+        self._places: list[tuple[int, str]] = []
         self._spoiled: str | None = None
 
     def received(self, count: int) -> None:
@@ -26,7 +24,7 @@ class LineErrors:
     def judged(self, line: Frame | None, waiting: int) -> Frame | None:
         """The line just taken, with its first error as its fault; `waiting` bytes have not been looked at."""
         while self._places and self._places[0][0] < self._received - waiting:
-            _, error = self._places.popleft()
+            _, error = self._places.pop(0)
             self._spoiled = self._spoiled or error
         if line is None:
             return None

@@ -271,7 +271,7 @@ class Sleeper:
 
     def _let_sockets_go(self) -> None:
         """A module that has to be told forgets its sockets; their numbers are free after the wake."""
-        self._ue.ip.cip.clear()
+        self._ue.ip.end_task()
         key = self._table.sockets if self._table else None
         if key is not None and not self._ue.settings.get(key):
             for socket in tuple(self._ue.sockets):
