@@ -32,7 +32,7 @@ class Recording:
 
     def produced(self) -> list[float]:
         """What the profile makes of it, seed by seed, sorted."""
-        delays = load(self.profile).delays()
+        delays = load(self.profile).delays
         fixed = self.after + self.characters * BITS / self.rate
         runs = (Timing(delays, seed) for seed in range(SEEDS))
         return sorted(fixed + sum(timing.draw(name) for name in self.delays) for timing in runs)

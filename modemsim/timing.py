@@ -74,7 +74,7 @@ class Timing:
     """The delays of one running module: `draw("attach")` gives the next value of that name's stream."""
 
     def __init__(self, delays: Mapping[str, Delay], seed: int | str = 0) -> None:
-        self._delays = dict(delays)
+        self._delays = delays
         self._seed = seed
         self._drawn: dict[str, int] = {}
         self._streams: dict[str, random.Random] = {}

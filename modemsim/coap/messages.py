@@ -138,7 +138,7 @@ class MessageLayer:
         self._lanes: dict[Peer, _Lane] = {}
         self._expecting: set[_Exchange] = set()
         self._unconfirmed: Recent[tuple[Peer, int], _Exchange] = Recent(self._loop.time)
-        self._replies: Recent[tuple[Peer, int], tuple[Message, bytes] | None] = Recent(self._loop.time)
+        self._replies: Recent[tuple[Peer, int], bytes | None] = Recent(self._loop.time)
         self._unanswered: dict[tuple[Peer, bytes], tuple[int, asyncio.TimerHandle]] = {}
         self._open = True
         socket.receiver = self.received
@@ -309,7 +309,7 @@ class MessageLayer:
     def _reply(self, message: Message) -> None:
         """Send an ACK or RST, and keep it for duplicates of what it answers."""
         data = message.encode()
-        self._replies.update((message.remote, message.mid), (message, data))
+        self._replies.update((message.remote, message.mid), data)
         self._transmit(message, data, "tx")
 
     def _transmit(self, message: Message, data: bytes, kind: Literal["tx", "retx"]) -> None:
@@ -380,7 +380,7 @@ class MessageLayer:
             return False
         reply = self._replies.get(key)
         if reply is not None and message.mtype is CON:
-            self._transmit(*reply, "retx")
+            self._transmit(decode(reply, message.remote), reply, "retx")
         return True
 
     def _accept(self, message: Message) -> None:

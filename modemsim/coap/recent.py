@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -15,7 +14,7 @@ class Recent(Generic[K, V]):
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._items: OrderedDict[K, tuple[float, V]] = OrderedDict()
+        self._items: dict[K, tuple[float, V]] = {}
 
     def __contains__(self, key: K) -> bool:
         return key in self._items and self._items[key][0] > self._now()
@@ -23,10 +22,10 @@ class Recent(Generic[K, V]):
     def add(self, key: K, value: V, lifetime: float) -> None:
         """Remember `value` for `lifetime` seconds, and forget what has expired."""
         now = self._now()
-        while self._items and next(iter(self._items.values()))[0] <= now:
-            self._items.popitem(last=False)
+        while self._items and self._items[oldest := next(iter(self._items))][0] <= now:
+            del self._items[oldest]
+        self._items.pop(key, None)
         self._items[key] = (now + lifetime, value)
-        self._items.move_to_end(key)
 
     def get(self, key: K) -> V | None:
         """The value, or None when nothing (any more) is known."""

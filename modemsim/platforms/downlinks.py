@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -94,7 +93,7 @@ class DownlinkQueue:
         self._style = style
         self._write = write
         self._report = report
-        self._waiting: deque[Downlink] = deque()
+        self._waiting: list[Downlink] = []
         self._current: Downlink | None = None
         self._task: asyncio.Task[None] | None = None
         self._open = False
@@ -141,12 +140,12 @@ class DownlinkQueue:
         """Close, and fail every command that is not done."""
         self.close()
         while self._waiting:
-            self._finish(self._waiting.popleft(), DownlinkEvent.ABANDONED, reason)
+            self._finish(self._waiting.pop(0), DownlinkEvent.ABANDONED, reason)
 
     def _pump(self) -> None:
         loop = asyncio.get_running_loop()
         if self._task is None and self._waiting and self._open and loop.time() <= self._awake_until:
-            self._current = self._waiting.popleft()
+            self._current = self._waiting.pop(0)
             self._task = loop.create_task(self._send(self._current))
 
     async def _send(self, downlink: Downlink) -> None:
@@ -172,7 +171,7 @@ class DownlinkQueue:
             return
         if downlink.state is DownlinkState.SENT:
             self._finish(downlink, DownlinkEvent.POSTPONED)
-        self._waiting.appendleft(downlink)
+        self._waiting.insert(0, downlink)
 
     def _finish(self, downlink: Downlink, event: DownlinkEvent, reason: str | None = None) -> None:
         if downlink.state is DownlinkState.COMPLETED:

@@ -421,6 +421,7 @@ class Profile(Table):
         events = dict.fromkeys(urc.on for urc in self.urcs)
         return {event: tuple(urc for urc in self.urcs if urc.on == event) for event in events}
 
-    def delays(self) -> dict[str, Delay]:
-        """The [timing] table as distributions."""
+    @cached_property
+    def delays(self) -> Mapping[str, Delay]:
+        """The [timing] table as distributions; made once for all modules of this profile."""
         return {name: spec.range for name, spec in self.timing.items()}

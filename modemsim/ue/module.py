@@ -80,7 +80,7 @@ class Ue:
         self.routes = routes
         self.trace = trace
         self.keylog = keylog
-        self.timing = Timing(profile.delays(), seed)
+        self.timing = Timing(profile.delays, seed)
         self.identity = Identity.of(profile.identity, imei)
         self.usim = Usim(imsi or profile.identity.imsi, profile.identity.iccid, on_change=self._sim_changed)
         self.nvm = Nvm(state, profile.name, trace)
