@@ -164,17 +164,21 @@ class Sleeper:
         self._cancel_timer()
         if self.permitted == "never" or (self.state is Chip.LIGHT and not self._may_go_deep()):
             return
-        loop = asyncio.get_running_loop()
-        start = max(self._awake_until, loop.time() + self._settle)
+        self._try_at(max(self._awake_until, asyncio.get_running_loop().time() + self._settle))
+
+    def _try_at(self, start: float) -> None:
         if start < float("inf"):
-            self._timer = loop.call_at(start, self._try)
+            self._timer = asyncio.get_running_loop().call_at(start, self._try)
 
     def _try(self) -> None:
         self._timer = None
         ue = self._ue
         if self.permitted == "never" or not ue.terminal.running:
             return
-        if ue.busy or (self.permitted == "deep" and ue.bearer.streams):
+        since_input = max(self._awake_until, self._input_at + self._settle)
+        if since_input > asyncio.get_running_loop().time():
+            self._try_at(since_input)
+        elif ue.busy or (self.permitted == "deep" and ue.bearer.streams):
             self._timer = asyncio.get_running_loop().call_later(self._settle or BUSY_LOOK, self._try)
         elif self._may_go_deep():
             self._step(ChipEvent.FALL)
@@ -209,13 +213,14 @@ class Sleeper:
         return max(self._input_at + table.input_lock, self._woken_at + table.wake_lock)
 
     def _stay_awake(self, *, woken: bool = False) -> None:
-        """A start, a wake by the host or input: its lock runs anew."""
+        """A start, a wake by the host or input: its lock runs anew. A timer that runs finds later input itself."""
         now = asyncio.get_running_loop().time()
         if woken:
             self._woken_at = now
         else:
             self._input_at = now
-        self._plan()
+        if woken or self._timer is None:
+            self._plan()
 
     # Input
 
