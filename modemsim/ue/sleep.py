@@ -213,7 +213,7 @@ class Sleeper:
         return max(self._input_at + table.input_lock, self._woken_at + table.wake_lock)
 
     def _stay_awake(self, *, woken: bool = False) -> None:
-        """A start, a wake by the host or input: its lock runs anew. A timer that runs finds later input itself."""
+        """A start, a wake by the host or input: its lock runs anew. A running timer finds later input."""
         now = asyncio.get_running_loop().time()
         if woken:
             self._woken_at = now
