@@ -1,7 +1,7 @@
-"""A package over HTTP at the host's word (AT+QFOTADL): fetched by TCP, then installed like any other.
+"""A package over HTTP or HTTPS at the host's word (AT+QFOTADL), then installed like any other.
 
-Published: "fota.http_started", "fota.http_progress" (percent) and "fota.http_ended" (code, from
-`words.http_error`).
+Published: "fota.http_started" (secured), "fota.http_progress" (percent) and "fota.http_ended" (code, from
+`words.http_error`). The command names no certificates, so the server of an HTTPS address is not checked.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from modemsim.lwm2m.firmware import DownloadFailed, FirmwareEvent, FirmwareState, UpdateResult
 from modemsim.net.crossing import CrossingFailed, Loss
-from modemsim.net.tcp import TcpSocket
+from modemsim.net.tls import make_stream, open_stream
+from modemsim.net.tls_settings import TlsFailed, TlsSettings
 
 if TYPE_CHECKING:
     from modemsim.ue.module import Ue
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 RESPONSE_WITHIN = 60.0
 """Seconds the server may be silent."""
 
-_LONGEST_HEAD = 8192
+PORTS = {"http": 80, "https": 443}
+"""Where a server listens when the address names no port, by scheme."""
+
 _PIECE = 4096
 
 
@@ -46,9 +49,10 @@ class HttpFirmware:
 
     async def _run(self, url: str, restart: bool, every: int | None) -> None:
         ue, firmware = self._ue, self._ue.firmware
-        ue.publish("fota.http_started")
+        parts = urlsplit(url)
+        ue.publish("fota.http_started", secured=parts.scheme == "https")
         try:
-            await self._fetch(urlsplit(url), every)
+            await self._fetch(parts, every)
         except HttpFailed as failed:
             ue.publish("fota.http_ended", code=ue.profile.words["http_error"][str(failed)])
             firmware.object.step(FirmwareEvent.FAIL, UpdateResult.CONNECTION_LOST)
@@ -61,21 +65,22 @@ class HttpFirmware:
             ue.power("reset")
 
     async def _fetch(self, url: SplitResult, every: int | None) -> None:
-        host, port = url.hostname, url.port or 80
+        host, port = url.hostname, url.port or PORTS[url.scheme]
         address = await self._ue.resolve(host) if host else None
         if address is None:
             raise HttpFailed("dns")
         reader = asyncio.StreamReader()
-        connection = TcpSocket(self._ue.bearer)
+        security = TlsSettings(server_name=host, limit=RESPONSE_WITHIN) if url.scheme == "https" else None
+        connection = make_stream(self._ue.bearer, security)
         connection.on_data = reader.feed_data
         connection.on_end = lambda loss: _ended(reader, loss)
         try:
-            await connection.connect((address, port))
+            await open_stream(connection, (address, port))
             path = (url.path or "/") + (f"?{url.query}" if url.query else "")
             head = f"GET {path} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n"
             connection.send(head.encode())
             await self._receive(reader, every)
-        except (CrossingFailed, OSError):
+        except (CrossingFailed, TlsFailed, OSError):
             raise HttpFailed("connect") from None
         finally:
             connection.abort()

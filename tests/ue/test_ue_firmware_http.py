@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ssl
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import pytest
 
 from modemsim import clock
 from modemsim.options import Options
+from modemsim.platforms.authority import Authority
 from modemsim.port.memory_port import MemoryPort
 from modemsim.profile import load
 from modemsim.simulation import Simulation
@@ -30,14 +34,17 @@ def answer(body: bytes, status: str = "200 OK", length: int | None = None) -> by
 
 
 def on_module(
-    served: bytes | None, test: Callable[[MemoryPort, Simulation, bytearray, int], Awaitable[None]]
+    served: bytes | None,
+    test: Callable[[MemoryPort, Simulation, bytearray, int], Awaitable[None]],
+    context: ssl.SSLContext | None = None,
 ) -> list[str]:
     """Run with a server that answers every request so and closes, or only listens; the +QIND lines, in order."""
     heard = bytearray()
 
     async def main() -> None:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.readuntil(b"\r\n\r\n")
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await reader.readuntil(b"\r\n\r\n")
             if served is None:
                 await asyncio.sleep(1000)
             else:
@@ -45,7 +52,7 @@ def on_module(
                 await writer.drain()
             writer.close()
 
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
         port, simulation = MemoryPort(), Simulation(Options("ec800e"))
         port.heard = heard.extend
         await simulation.start(port)
@@ -61,15 +68,21 @@ def on_module(
     return [line.removeprefix('+QIND: "FOTA",') for line in lines if line.startswith('+QIND: "FOTA"')]
 
 
-def updated(served: bytes | None, path: str = "127.0.0.1:{port}/p.bin?v=1", *, every: str = "") -> list[str]:
+def updated(
+    served: bytes | None,
+    path: str = "http://127.0.0.1:{port}/p.bin?v=1",
+    *,
+    every: str = "",
+    context: ssl.SSLContext | None = None,
+) -> list[str]:
     async def test(port: MemoryPort, simulation: Simulation, heard: bytearray, number: int) -> None:
         url = path.format(port=number)
-        port.host_write(f'AT+QFOTADL="http://{url}",1{every}\r'.encode())
+        port.host_write(f'AT+QFOTADL="{url}",1{every}\r'.encode())
         await asyncio.sleep(600)
         assert b"\r\nOK\r\n" in heard
         assert simulation.ue.identity.revision == (REVISION if served != answer(package()) else TARGET)
 
-    return on_module(served, test)
+    return on_module(served, test, context)
 
 
 def test_a_package_is_fetched_and_installed() -> None:
@@ -98,8 +111,19 @@ def test_a_download_that_fails(served: bytes | None, code: int) -> None:
 
 
 def test_a_server_that_cannot_be_reached() -> None:
-    assert updated(answer(b""), "127.0.0.1:1/p") == ['"HTTPSTART"', '"HTTPEND",716']
-    assert updated(answer(b""), "nowhere.invalid/p") == ['"HTTPSTART"', '"HTTPEND",714']
+    assert updated(answer(b""), "http://127.0.0.1:1/p") == ['"HTTPSTART"', '"HTTPEND",716']
+    assert updated(answer(b""), "http://nowhere.invalid/p") == ['"HTTPSTART"', '"HTTPEND",714']
+
+
+def test_a_package_over_https() -> None:
+    context = Authority(lambda: datetime(2026, 1, 1, tzinfo=UTC), ("127.0.0.1",)).context
+    lines = updated(answer(package()), "https://127.0.0.1:{port}/p", context=context)
+    assert lines[:3] == ['"HTTPSSTART"', '"HTTPEND",0', '"START"']
+    assert lines[-1] == '"END",0'
+
+
+def test_https_at_a_server_that_speaks_none() -> None:
+    assert updated(answer(b""), "https://127.0.0.1:{port}/p") == ['"HTTPSSTART"', '"HTTPEND",716']
 
 
 @pytest.mark.parametrize(
