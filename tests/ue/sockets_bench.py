@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -22,6 +24,17 @@ def on_module(work: Work, *overrides: str) -> None:
         await work(bench)
 
     on_bench(main, profile="ec800e", overrides=(*FAST, *overrides))
+
+
+async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A peer that says nothing by itself and stays until the module ends."""
+    await reader.read()
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Close with a reset in place of an end."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.close()
 
 
 async def open_tcp(bench: Bench, port: int, id: int = 0, access: int = 1) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from sockets_bench import farewell, listening, on_module, open_tcp, told, udp_peer
+from sockets_bench import farewell, keep, listening, on_module, open_tcp, told, udp_peer
 from test_ue_sockets import Peer, echo
 from ue_bench import Bench
 
@@ -341,23 +341,17 @@ def test_what_is_to_be_ignored_is_not_told_and_the_rest_is() -> None:
 
 def test_only_the_wake_up_data_wakes_a_module_that_sleeps() -> None:
     async def work(bench: Bench) -> None:
-        writers: list[asyncio.StreamWriter] = []
-
-        async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writers.append(writer)
-            await reader.read()
-
         async with Peer(keep) as peer:
             await bench.ask('AT+QICFG="wakeup/data",0,"wake",2')
             await open_tcp(bench, peer.port)
-            writers[0].write(b"awake")
+            peer.writers[0].write(b"awake")
             await told(bench, b"awake")
             assert await bench.ask("AT+QSCLK=2") == ["OK"]
             await asyncio.sleep(20)
             assert bench.simulation.ue.sleeper.dozing
-            writers[0].write(b"other")
+            peer.writers[0].write(b"other")
             assert await bench.port.host_quiet(5) == b""
-            writers[0].write(b"wake")
+            peer.writers[0].write(b"wake")
             await told(bench, b'+QIURC: "wakeup/data",0')
 
     on_module(work, "timing.inactivity=5s")

@@ -24,7 +24,7 @@ class Peer:
     ) -> None:
         self._serve = serve
         self.port = 0
-        self._writers: list[asyncio.StreamWriter] = []
+        self.writers: list[asyncio.StreamWriter] = []
 
     async def __aenter__(self) -> Peer:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
@@ -33,12 +33,12 @@ class Peer:
 
     async def __aexit__(self, *problem: object) -> None:
         self._server.close()
-        for writer in self._writers:
+        for writer in self.writers:
             writer.transport.abort()
         await asyncio.sleep(0)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.append(writer)
+        self.writers.append(writer)
         with contextlib.suppress(ConnectionError):
             await self._serve(reader, writer)
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import socket
-import struct
 
 import pytest
-from sockets_bench import listening, on_module, open_tcp, told, udp_peer
+from sockets_bench import keep, listening, on_module, open_tcp, reset, told, udp_peer
 from test_ue_sockets import Peer, bench_with, echo, opened, read, send
 from ue_bench import FAST, Bench, on_bench
 
@@ -23,12 +21,6 @@ async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while True:
             writer.write(EVERYTHING * 16)
             await writer.drain()
-
-
-def reset(writer: asyncio.StreamWriter) -> None:
-    """Close with a reset in place of an end."""
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.close()
 
 
 @pytest.mark.parametrize(("profile", "count", "limit"), PROFILES)
@@ -122,17 +114,11 @@ def test_what_came_before_a_reset_can_be_read_and_then_no_more() -> None:
 
 def test_a_reset_behind_the_prompt_refuses_the_data() -> None:
     async def work(bench: Bench) -> None:
-        writers: list[asyncio.StreamWriter] = []
-
-        async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writers.append(writer)
-            await reader.read()
-
         async with Peer(keep) as peer:
             await open_tcp(bench, peer.port)
             bench.port.host_write(b"AT+QISEND=0,4\r")
             await bench.port.host_read_until(b">", 5)
-            reset(writers[0])
+            reset(peer.writers[0])
             await asyncio.sleep(2)
             bench.port.host_write(b"data")
             heard = await told(bench, b'+QIURC: "closed",0')
