@@ -11,7 +11,7 @@ import contextlib
 import os
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,9 @@ from modemsim.ue.power import Power
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
+    from prompt_toolkit.completion import CompleteEvent
+    from prompt_toolkit.document import Document
+    from prompt_toolkit.key_binding.key_processor import KeyPressEvent
 
 HELP = """\
 A line goes out with CR; behind a data prompt it goes out as it is. Also:
@@ -281,7 +284,7 @@ def _session(talk: Talk, manual: Manual) -> PromptSession[str]:
     from prompt_toolkit.key_binding import KeyBindings
 
     class Commands(Completer):
-        def get_completions(self, document, complete_event):  # type: ignore[no-untyped-def]
+        def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
             typed = document.text_before_cursor
             for text, meaning in manual.completions(typed):
                 yield Completion(text, start_position=-len(typed), display_meta=meaning)
@@ -289,13 +292,13 @@ def _session(talk: Talk, manual: Manual) -> PromptSession[str]:
     keys = KeyBindings()
 
     @keys.add("c-z")
-    def end_of_data(event):  # type: ignore[no-untyped-def]
+    def end_of_data(event: KeyPressEvent) -> None:
         """Send what is typed as the end of data."""
         talk.send(event.current_buffer.text.encode() + END_OF_DATA)
         event.current_buffer.reset()
 
     @keys.add("escape", "escape")
-    def cancel(event):  # type: ignore[no-untyped-def]
+    def cancel(event: KeyPressEvent) -> None:
         """Cancel data that a prompt has asked for."""
         event.current_buffer.reset()
         talk.send(CANCEL)
