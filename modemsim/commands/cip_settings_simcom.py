@@ -38,6 +38,11 @@ def several(ue: Ue) -> bool:
     return bool(ue.settings.get("+CIPMUX.n"))
 
 
+def number_range(ue: Ue) -> str:
+    """What =? shows for the number of a connection, where there are several."""
+    return f"(0-{CONNECTIONS - 1})," if several(ue) else ""
+
+
 def transparent(ue: Ue) -> bool:
     """Whether a connection is to be opened in transparent mode (AT+CIPMODE=1)."""
     return bool(ue.settings.get("+CIPMODE.mode"))
@@ -191,8 +196,7 @@ class Clport(Numbered):
     port = Int(0, 65535, doc="local port, 0 any")
 
     def test(self, ue: Ue) -> str:
-        numbered = f"(0-{CONNECTIONS - 1})," if several(ue) else ""
-        return f'+CLPORT: {numbered}("TCP","UDP"),(0-65535)'
+        return f'+CLPORT: {number_range(ue)}("TCP","UDP"),(0-65535)'
 
     def read(self, ue: Ue) -> list[str]:
         lines = []
@@ -222,9 +226,8 @@ class Cipudpmode(Numbered):
         return len(tokens) % 2 == 0
 
     def test(self, ue: Ue) -> str:
-        numbered = f"(0-{CONNECTIONS - 1})," if several(ue) else ""
         part = "(0-255)"
-        return f'+CIPUDPMODE: {numbered}(0-2),("{part}.{part}.{part}.{part}"),(1-65535)'
+        return f'+CIPUDPMODE: {number_range(ue)}(0-2),("{part}.{part}.{part}.{part}"),(1-65535)'
 
     def read(self, ue: Ue) -> list[str]:
         lines = []

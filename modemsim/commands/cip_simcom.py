@@ -22,6 +22,7 @@ from modemsim.commands.cip_settings_simcom import (
     initial,
     keep_alive,
     number,
+    number_range,
     several,
     stored,
     transparent,
@@ -135,10 +136,9 @@ class Cipstart(Numbered):
     port = Int(1, 65535, doc="port of the peer")
 
     def test(self, ue: Ue) -> list[str]:
-        numbered = f"(0-{CONNECTIONS - 1})," if several(ue) else ""
         part = "(0-255)"
         places = f"{part}.{part}.{part}.{part}", "DOMAIN NAME"
-        return [f'+CIPSTART: {numbered}("TCP","UDP"),("{place}"),(1-65535)' for place in places]
+        return [f'+CIPSTART: {number_range(ue)}("TCP","UDP"),("{place}"),(1-65535)' for place in places]
 
     def write(self, ue: Ue, n: int | None, kind: str, host: str, port: int) -> None:
         cip, id = ue.ip.cip, number(ue, n)
@@ -281,8 +281,7 @@ class Ciprxget(CipCommand):
     second = Int(1, LARGEST, default=None, doc="most bytes of one of several connections")
 
     def test(self, ue: Ue) -> str:
-        numbered = f"(0-{CONNECTIONS - 1})," if several(ue) else ""
-        return f"+CIPRXGET: (0-4),{numbered}(1-{LARGEST})"
+        return f"+CIPRXGET: (0-4),{number_range(ue)}(1-{LARGEST})"
 
     def read(self, ue: Ue) -> Any:
         return {"mode": ue.settings.get(PUSHED_BY_HAND)}

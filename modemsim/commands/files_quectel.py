@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modemsim.at.command import Command
@@ -29,6 +30,15 @@ def checksum(data: bytes) -> int:
     return high << 8 | low
 
 
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """A problem of the file area as a refusal."""
+    try:
+        yield
+    except FileProblem as problem:
+        raise Refusal(problem.situation) from None
+
+
 def _files(ue: Ue) -> Files:
     return ue.ip.files
 
@@ -50,19 +60,15 @@ class Qfupl(Command):
 
     def data_input(self, ue: Ue, values: Mapping[str, Any]) -> DataMode | None:
         """A file that could not be kept is refused before CONNECT."""
-        try:
+        with _refusing():
             _files(ue).check_new(values["file"], values["size"])
-        except FileProblem as problem:
-            raise Refusal(problem.situation) from None
         assert self.data_mode is not None
         acknowledge = PIECE if values["acknowledge"] else None
         return dataclasses.replace(self.data_mode, patience=float(values["timeout"]), acknowledge=acknowledge)
 
     def write(self, ue: Ue, file: str, size: int, timeout: int, acknowledge: int, data: bytes) -> str:
-        try:
+        with _refusing():
             _files(ue).store(file, data)
-        except FileProblem as problem:
-            raise Refusal(problem.situation) from None
         return f"+QFUPL: {len(data)},{checksum(data):x}"
 
 
@@ -101,10 +107,8 @@ class Qflst(Command):
         return found
 
     def _listed(self, ue: Ue, pattern: str) -> list[dict[str, Any]]:
-        try:
+        with _refusing():
             found = _files(ue).find(pattern)
-        except FileProblem as problem:
-            raise Refusal(problem.situation) from None
         return [{"file": name, "size": len(data)} for name, data in found.items()]
 
 
@@ -117,10 +121,8 @@ class Qfdel(Command):
     pattern = Text(84, min_length=1, doc="name, or * in place of it or of a part")
 
     def write(self, ue: Ue, pattern: str) -> None:
-        try:
+        with _refusing():
             deleted = _files(ue).delete(pattern)
-        except FileProblem as problem:
-            raise Refusal(problem.situation) from None
         if not deleted and "*" not in pattern:
             raise Refusal("file_not_found")
 

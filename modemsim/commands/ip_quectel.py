@@ -7,7 +7,7 @@ from typing import Any
 from modemsim.at.params import Address, Choice, Int
 from modemsim.at.result import Refusal
 from modemsim.commands import needs
-from modemsim.commands.sockets_common import SocketCommand
+from modemsim.commands.sockets_common import PING, SocketCommand, begin
 from modemsim.net import ntp
 from modemsim.net.ping import Echo, ping
 from modemsim.net.resolver import NameFailed, NameProblem
@@ -15,16 +15,9 @@ from modemsim.ue.module import Ue
 
 LOG = "log of a Quectel NB-IoT module"
 IMITATION = "module-side source of a BC260Y imitation"
-LOOKUP, PING, TIME = "look-up", "ping", "time"
+LOOKUP, TIME = "look-up", "time"
 ANSWER_TIME, TRIES = 10.0, 4
 """Seconds for an answer of a time server, and requests: 40 s in all (an imitation)."""
-
-
-def _begin(ue: Ue, job: str, situation: str = "running") -> None:
-    """Start what can run only once at a time; refuses while it runs."""
-    if job in ue.sockets.jobs:
-        raise Refusal(situation)
-    ue.sockets.jobs.add(job)
 
 
 def _number(ue: Ue, situation: str) -> int:
@@ -58,7 +51,7 @@ class Qdns(SocketCommand):
             return
         if host is None:
             raise Refusal("missing_parameter")
-        _begin(ue, LOOKUP)
+        begin(ue, LOOKUP)
         ue.spawn(self._look_up(ue, host, cached=mode == 0))
 
     async def _look_up(self, ue: Ue, host: str, *, cached: bool) -> None:
@@ -82,7 +75,7 @@ class Qidnsgip(SocketCommand):
     host = Address(150, doc="name")
 
     def write(self, ue: Ue, context: int, host: str) -> None:
-        _begin(ue, LOOKUP, "dns_busy")
+        begin(ue, LOOKUP, "dns_busy")
         ue.spawn(self._look_up(ue, host, context))
 
     async def _look_up(self, ue: Ue, host: str, context: int) -> None:
@@ -110,7 +103,7 @@ class Qping(SocketCommand):
     def write(self, ue: Ue, context: int, host: str, timeout: int, count: int, size: int) -> None:
         if not ue.quirk("open_without_address"):
             needs.bearer(ue)
-        _begin(ue, PING)
+        begin(ue, PING)
         ue.spawn(self._run(ue, host, context, timeout, count, size))
 
     async def _run(self, ue: Ue, host: str, context: int, timeout: int, count: int, size: int) -> None:
@@ -152,7 +145,7 @@ class Qntp(SocketCommand):
     set = Choice(0, 1, default=1, doc="0 only tell the time, 1 set the calendar too")
 
     def write(self, ue: Ue, context: int, host: str, port: int, set: int) -> None:
-        _begin(ue, TIME)
+        begin(ue, TIME)
         ue.ip.time_server = (host, port)
         ue.spawn(self._run(ue, context, bool(set)))
 

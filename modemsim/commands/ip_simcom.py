@@ -9,6 +9,7 @@ from modemsim.at.command import Command
 from modemsim.at.params import Address, Int, Param, Text, Token
 from modemsim.at.result import Refusal
 from modemsim.commands import needs
+from modemsim.commands.sockets_common import PING, begin
 from modemsim.net import ntp
 from modemsim.net.ping import ping
 from modemsim.net.resolver import NameFailed
@@ -76,9 +77,7 @@ class Cipping(Command):
         return {}
 
     def write(self, ue: Ue, host: str, count: int, size: int, timeout: int) -> None:
-        if "ping" in ue.sockets.jobs:
-            raise Refusal("running")
-        ue.sockets.jobs.add("ping")
+        begin(ue, PING)
         ue.spawn(self._ping(ue, host, count, timeout))
 
     async def _ping(self, ue: Ue, host: str, count: int, timeout: int) -> None:
@@ -90,7 +89,7 @@ class Cipping(Command):
             tenths = timeout if echo is None else max(1, round(echo.rtt / 100))
             ttl = 0 if echo is None else echo.ttl
             ue.publish("echo.answered", number=number, host=host, tenths=tenths, ttl=ttl)
-        ue.sockets.jobs.discard("ping")
+        ue.sockets.jobs.discard(PING)
 
 
 class Zone(Param):

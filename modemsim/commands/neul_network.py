@@ -10,11 +10,11 @@ from modemsim.at.result import Refusal
 from modemsim.commands import needs, neul_needs
 from modemsim.commands.neul import COMMANDS, LIST, LOGS
 from modemsim.commands.settings import SettingCommand
+from modemsim.commands.sockets_common import PING, begin
 from modemsim.net.ping import ping
 from modemsim.ue.module import Ue
 
 TS27007 = "3GPP TS 27.007, "
-PING = "ping"
 
 
 class Cfun(Command):
@@ -236,9 +236,7 @@ class Nping(Command):
     timeout = Int(10, 1_000_000, default=10_000, doc="milliseconds")
 
     def write(self, ue: Ue, remote_address: str, p_size: int, timeout: int) -> None:
-        if PING in ue.sockets.jobs:
-            raise Refusal("busy")
-        ue.sockets.jobs.add(PING)
+        begin(ue, PING, "busy")
         ue.spawn(self._ping(ue, remote_address, timeout / 1000))
 
     async def _ping(self, ue: Ue, host: str, seconds: float) -> None:

@@ -11,9 +11,9 @@ from modemsim.at.data_mode import DataMode
 from modemsim.at.dialect import to_bytes
 from modemsim.at.params import Either, Hex, Int, Raw
 from modemsim.at.result import Refusal
-from modemsim.commands.sockets_common import SocketCommand, find
+from modemsim.commands.sockets_common import SocketCommand, find, progress
 from modemsim.commands.sockets_ec800e import GUIDE, STACK, sendable
-from modemsim.commands.sockets_quectel import FAILED, SENT, payload, progress, prompting
+from modemsim.commands.sockets_quectel import FAILED, SENT, payload, prompting
 from modemsim.net.routes import ip_literal
 from modemsim.ue.module import Ue
 from modemsim.ue.socket import Access, Kind, Socket

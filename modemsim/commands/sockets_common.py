@@ -18,6 +18,17 @@ class SocketCommand(Command):
         ue.sockets.failed(situation)
 
 
+PING = "ping"
+"""The job of an echo request; see `begin`."""
+
+
+def begin(ue: Ue, job: str, situation: str = "running") -> None:
+    """Start what can run only once at a time; refuses while it runs."""
+    if job in ue.sockets.jobs:
+        raise Refusal(situation)
+    ue.sockets.jobs.add(job)
+
+
 def find(ue: Ue, id: int) -> Socket:
     """The socket of that number; refuses when there is none."""
     socket = ue.sockets.get(id)
@@ -32,3 +43,8 @@ def connected(ue: Ue, id: int) -> Socket:
     if socket.state is not State.CONNECTED:
         raise Refusal("not_connected")
     return socket
+
+
+def progress(socket: Socket) -> dict[str, int]:
+    """What became of the data sent on a socket."""
+    return {"sent": socket.sent, "acked": socket.acked, "unacked": socket.sent - socket.acked}

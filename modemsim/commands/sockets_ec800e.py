@@ -38,11 +38,8 @@ class Qiopen(sockets_quectel.Qiopen):
         if said["access"] == Access.TRANSPARENT:
             if said["kind"] not in CLIENTS:
                 raise Refusal("not_allowed")
-            return self._connect(ue, self.create(ue, **said))
+            return connect(ue, ue.sockets, self.create(ue, **said))
         return super().write(ue, **said)
-
-    async def _connect(self, ue: Ue, socket: Socket) -> Answer:
-        return await connect(ue, ue.sockets, socket)
 
 
 async def connect(ue: Ue, table: Sockets, socket: Socket) -> Answer:

@@ -11,13 +11,12 @@ from modemsim.at.data_mode import DataMode
 from modemsim.at.params import Address, Hex, Int, Param, Token
 from modemsim.at.result import Refusal
 from modemsim.commands import neul_needs
-from modemsim.commands.sockets_neul import IMITATION, LOG, STREAM_LOG, NeulSocket, find
+from modemsim.commands.sockets_neul import IMITATION, LARGEST, LOG, STREAM_LOG, NeulSocket, find
 from modemsim.net.bearer import WAITING_LIMIT
 from modemsim.ue.module import Ue
 from modemsim.ue.socket import Kind, Socket, State
 from modemsim.ue.socket_reports import SendReports
 
-LARGEST = 1358
 _FLAG = re.compile(r"0[xX]([0-9A-Fa-f]{1,4})|([0-9]{1,4})")
 _RELEASE = {0x000: 0, 0x100: 0, 0x200: 1, 0x400: 2}
 

@@ -13,7 +13,7 @@ from modemsim.at.params import Address, Choice, Int, Raw, Text
 from modemsim.at.result import Refusal
 from modemsim.commands import needs
 from modemsim.commands.socket_items import Item
-from modemsim.commands.sockets_common import SocketCommand, connected, find
+from modemsim.commands.sockets_common import SocketCommand, connected, find, progress
 from modemsim.ue.module import Ue
 from modemsim.ue.socket import Access, Kind, Socket
 
@@ -61,7 +61,7 @@ class Qisend(SocketCommand):
 
     name, source, provenance = "+QISEND", SOURCE, "inferred"
     errors = ("no_socket", "not_connected", "length_mismatch", "bad_value", "not_sent", "aborted")
-    data_mode = DataMode(length="length", max_bytes=1460, cancelled="", timeout="data_input")
+    data_mode = DataMode(length="length", max_bytes=1460, timeout="data_input")
     write_reply = "+QISEND: {sent},{acked},{unacked}"
     id = Int(0, 11, doc="number of the socket")
     length = Int(0, 1460, default=None, doc="bytes; without it the data ends with Ctrl-Z; 0 tells the state")
@@ -95,11 +95,6 @@ def prompting(ue: Ue, mode: DataMode, most: int) -> DataMode:
     if ue.settings.get(SEND_FORMAT):
         mode = dataclasses.replace(mode, width=2, max_bytes=2 * mode.max_bytes)
     return mode
-
-
-def progress(socket: Socket) -> dict[str, int]:
-    """What became of the data sent on a socket."""
-    return {"sent": socket.sent, "acked": socket.acked, "unacked": socket.sent - socket.acked}
 
 
 def payload(ue: Ue, given: bytes, length: int | None = None) -> bytes:

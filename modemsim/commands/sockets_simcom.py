@@ -13,7 +13,7 @@ from modemsim.at.result import Refusal
 from modemsim.commands import needs
 from modemsim.commands.settings import SettingCommand
 from modemsim.commands.simcom_needs import release_assistance
-from modemsim.commands.sockets_common import connected, find
+from modemsim.commands.sockets_common import connected, find, progress
 from modemsim.net.tcp import KeepAlive
 from modemsim.ue.module import Ue
 from modemsim.ue.socket import Access, Kind, Socket, State
@@ -254,8 +254,7 @@ class Csoack(SimcomSocket):
         return [self.write(ue, socket.id) for socket in ue.sockets]
 
     def write(self, ue: Ue, id: int) -> Any:
-        socket = find(ue, id)
-        return {"id": id, "sent": socket.sent, "acked": socket.acked, "unacked": socket.sent - socket.acked}
+        return {"id": id, **progress(find(ue, id))}
 
 
 def _keep_alive(socket: Socket) -> None:
