@@ -418,8 +418,10 @@ class Profile(Table):
     @cached_property
     def urcs_by_event(self) -> Mapping[str, tuple[Urc, ...]]:
         """The [[urcs]] by what causes them, in their order; made once for all modules of this profile."""
-        events = dict.fromkeys(urc.on for urc in self.urcs)
-        return {event: tuple(urc for urc in self.urcs if urc.on == event) for event in events}
+        events: dict[str, list[Urc]] = {}
+        for urc in self.urcs:
+            events.setdefault(urc.on, []).append(urc)
+        return {event: tuple(urcs) for event, urcs in events.items()}
 
     @cached_property
     def delays(self) -> Mapping[str, Delay]:
