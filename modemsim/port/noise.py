@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from modemsim.at.result import FRAMING_ERROR, PARITY_ERROR
-
 CR = 0x0D
-ERRORS = (PARITY_ERROR, FRAMING_ERROR)
 
 
 @dataclass(eq=False)
 class Damage:
     """One damaged character in each of `count` lines (None: in all), the one at place `at` from 0.
 
-    `error` is what the receiver finds: PARITY_ERROR or FRAMING_ERROR. Such a character is lost.
+    `error` is what the receiver finds, of `modemsim.at.result`: PARITY_ERROR or FRAMING_ERROR. Such a
+    character is lost.
     """
 
     error: str

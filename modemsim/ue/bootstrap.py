@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aiocoap import error
 
 from modemsim.coap.dtls.association import Ended
-from modemsim.lwm2m.bootstrap import Account, Bootstrap
+from modemsim.lwm2m.bootstrap import Account, Bootstrap, BootstrapFailed
 from modemsim.lwm2m.outcome import UNSECURED
 from modemsim.net import Address
 from modemsim.ue.lwm2m_client import tuning
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from modemsim.ue.module import Ue
 
 
-async def bootstrap(ue: Ue, server: Address, name: str, protection: Protection | None = None) -> Account:
-    """The account that the server at that address gives; raises BootstrapFailed."""
+async def bootstrap(
+    ue: Ue, server: Address, name: str, protection: Protection | None = None
+) -> tuple[Account, str]:
+    """The account that the server at that address gives, and its platform's IP; raises BootstrapFailed."""
     plain = ue.bearer.udp()
     secured = None if protection is None else secure(ue, plain, server, protection)
     asking = Bootstrap(
@@ -43,9 +45,12 @@ async def bootstrap(ue: Ue, server: Address, name: str, protection: Protection |
         asking.endpoint.hold_while(lambda: secured.shaking)
     account = await asking.run()
     ue.trace.emit("lwm2m", "bootstrapped", server=f"{account.host}:{account.port}", secured=account.secured)
-    return account
+    address = await ue.resolve(account.host)
+    if address is None:
+        raise BootstrapFailed("the platform's name is unknown")
+    return account, address
 
 
-def protection_of(account: Account, renew: bool = True) -> Protection | None:
+def protection_of(account: Account) -> Protection | None:
     """How the connection to the platform of an account is secured."""
-    return Protection(account.identity, account.key, renew=renew) if account.secured else None
+    return Protection(account.identity, account.key) if account.secured else None

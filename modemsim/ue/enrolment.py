@@ -127,10 +127,7 @@ class Enrolment:
         await asyncio.sleep(int(hold_off))
         name = self._text(self._table.endpoint) or ue.identity.imei
         try:
-            account = await bootstrap(ue, server, name, self.protection)
-            address = await ue.resolve(account.host)
-            if address is None:
-                raise BootstrapFailed("the platform's name is unknown")
+            account, address = await bootstrap(ue, server, name, self.protection)
         except BootstrapFailed as problem:
             ue.trace.emit("lwm2m", "bootstrap_failed", server=server[0], reason=str(problem))
             ue.cloud.open_in_vain(server, 0.0, "bootstrap")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from modemsim.lwm2m.firmware import DownloadFailed, FirmwareEvent, FirmwareState, UpdateResult
-from modemsim.net.crossing import CrossingFailed, Loss
+from modemsim.net.crossing import CrossingFailed
 from modemsim.net.tls import make_stream, open_stream
 from modemsim.net.tls_settings import TlsFailed, TlsSettings
 
@@ -73,7 +73,7 @@ class HttpFirmware:
         security = TlsSettings(server_name=host, limit=RESPONSE_WITHIN) if url.scheme == "https" else None
         connection = make_stream(self._ue.bearer, security)
         connection.on_data = reader.feed_data
-        connection.on_end = lambda loss: _ended(reader, loss)
+        connection.on_end = lambda loss: reader.feed_eof()
         try:
             await open_stream(connection, (address, port))
             path = (url.path or "/") + (f"?{url.query}" if url.query else "")
@@ -112,11 +112,6 @@ class HttpFirmware:
             raise HttpFailed("timeout") from None
         except DownloadFailed:
             raise HttpFailed("storage") from None
-
-
-def _ended(reader: asyncio.StreamReader, loss: Loss) -> None:
-    """The connection is over; what came before it is read first."""
-    reader.feed_eof()
 
 
 def _length(head: bytes) -> int:

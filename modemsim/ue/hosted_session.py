@@ -168,10 +168,8 @@ class HostedSession:
         self.security = None
         if config.bootstrap:
             try:
-                account = await bootstrap(self._ue, address, config.endpoint, self._protection(config))
-                host = await self._ue.resolve(account.host)
-                if host is None:
-                    raise BootstrapFailed("the platform's name is unknown")
+                protection = self._protection(config)
+                account, host = await bootstrap(self._ue, address, config.endpoint, protection)
             except BootstrapFailed as problem:
                 self._ue.trace.emit("lwm2m", "bootstrap_failed", server=config.host, reason=str(problem))
                 self._register_failed("no_bootstrap")

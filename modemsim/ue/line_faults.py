@@ -21,7 +21,7 @@ class Line(Protocol):
         """Queue bytes for the host."""
 
     def idle_at(self) -> float:
-        """loop.time() when the last queued byte will have left."""
+        """loop.time() when the last queued byte will have left; not later than now when the line is idle."""
 
 
 @dataclass(eq=False)

@@ -172,8 +172,7 @@ class Ue:
     def _on_emm(self, values: dict[str, Any]) -> dict[str, Any]:
         return registration_fields(values)
 
-    def _on_emm_timers(self, values: dict[str, Any]) -> dict[str, Any]:
-        return registration_fields(values)
+    _on_emm_timers = _on_emm
 
     def _setting_changed(self, key: str, value: Any) -> None:
         self.urc_gate.changed(key, value)

@@ -111,7 +111,3 @@ class SocketOptions:
     def activations(self) -> int:
         """Attempts to activate a context."""
         return 1 + (self._value(self.table.pdp_retry) or 0)
-
-
-NO_OPTIONS = SocketOptions(SocketOptionsTable(), lambda key: None, lambda: False)
-"""Those of a module whose host cannot set any."""

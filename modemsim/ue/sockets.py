@@ -25,7 +25,7 @@ from modemsim.ue.socket import STREAMS, Access, Kind, Socket, State
 from modemsim.ue.socket_buffer import SocketBuffer
 from modemsim.ue.socket_failures import BROADER, situation_of
 from modemsim.ue.socket_lines import received
-from modemsim.ue.socket_options import NO_OPTIONS, SocketOptions
+from modemsim.ue.socket_options import SocketOptions
 
 CONNECT_LIMIT = "socket_connect"
 """Name of the timing after which an attempt to connect is given up."""
@@ -61,7 +61,7 @@ class Sockets:
         table: SocketsTable,
         around: Surroundings,
         publish: Callable[..., None],
-        options: SocketOptions = NO_OPTIONS,
+        options: SocketOptions,
     ) -> None:
         self._table = table
         self._bearer = around.bearer

@@ -13,13 +13,13 @@ from modemsim.at.dialect import Dialect, Settings
 from modemsim.at.result import ErrorTable
 from modemsim.timing import Timing
 from modemsim.trace import Trace
-from modemsim.ue.line_faults import LineFaults
+from modemsim.ue.line_faults import Line, LineFaults
 
 COMMAND_DELAY = "command"
 """Timing drawn before the answer to a line that is no known command (a bare AT, an unknown name)."""
 
 
-class Uart(Protocol):
+class Uart(Line, Protocol):
     """The module's side of the serial line."""
 
     receiver: Callable[[bytes], None]
@@ -28,12 +28,6 @@ class Uart(Protocol):
     """Called where a character was lost by a parity or framing error."""
     waiting: int
     """Bytes that came and were not looked at yet."""
-
-    def send(self, data: bytes) -> None:
-        """Queue bytes for the host."""
-
-    def idle_at(self) -> float:
-        """loop.time() when the last queued byte will have left; not later than now when the line is idle."""
 
 
 @dataclass(frozen=True)
