@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import difflib
 import sys
@@ -13,16 +12,13 @@ from typing import TYPE_CHECKING
 
 from modemsim import clock
 from modemsim.cli_common import fail, parse_address
-from modemsim.cli_serve import ControlApi
+from modemsim.cli_serve import ControlApi, finish
 from modemsim.cli_start import make_options, one_sentence, stop_event, write_trace
 from modemsim.cli_view import ConsoleSink, Output
 from modemsim.world import World
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-
-STOP_LIMIT = 1.5
-"""Seconds for an orderly end."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +54,7 @@ async def _serve(wanted: Alone) -> None:
             control.start(lambda token: _app(world, token))
             await stop.wait()
         finally:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STOP_LIMIT):
-                    await world.stop()
-                    await control.stop()
+            await finish(world.stop, control)
 
 
 def _place(world: World, listen: tuple[str, ...]) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from modemsim import clock
 from modemsim.cli_common import fail, parse_address, warn
-from modemsim.cli_serve import ControlApi
+from modemsim.cli_serve import STOP_LIMIT, ControlApi, finish
 from modemsim.cli_start import check_folder, check_imei, check_speed, one_sentence, stop_event, write_trace
 from modemsim.cli_view import ConsoleSink, Output
 from modemsim.net.capture import Capture
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 LINK_FOLDER = Path("/tmp/modemsim")
-STOP_LIMIT = 1.5
-"""Real seconds for an orderly end; what has not ended then is dropped."""
 
 PASTE: Mapping[str, tuple[tuple[str, ...], str]] = {
     "+NCDPOPEN": (
@@ -97,21 +95,13 @@ async def _run(options: Options, run: Run) -> None:
             await stop.wait()
             output.line(_energy(simulation))
         finally:
-            await _finish(simulation, control, STOP_LIMIT * run.speed)
+            await finish(simulation.stop, control, STOP_LIMIT * run.speed)
 
 
 def _app(simulation: Simulation, token: str | None) -> FastAPI:
     from modemsim.control.app import create_app
 
     return create_app(simulation, token)
-
-
-async def _finish(simulation: Simulation, control: ControlApi, limit: float) -> None:
-    """Remove the port at once, then end everything else, all within `limit` simulated seconds."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(limit):
-            await simulation.stop()
-            await control.stop()
 
 
 def _end_with_host(record: Record, stop: asyncio.Event) -> None:

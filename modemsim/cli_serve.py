@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 MakeApp = Callable[[str | None], "FastAPI"]
 """Makes the API, given the token that its clients need."""
+
+
+STOP_LIMIT = 1.5
+"""Real seconds for an orderly end; what has not ended then is dropped."""
 
 
 class ControlApi:
@@ -68,6 +72,14 @@ class ControlApi:
         if task is None or task.cancel() or task.cancelled() or task.exception():
             return
         await task.result().stop()
+
+
+async def finish(stop: Callable[[], Awaitable[None]], control: ControlApi, limit: float = STOP_LIMIT) -> None:
+    """End a run at once, then its API, all within `limit` simulated seconds."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(limit):
+            await stop()
+            await control.stop()
 
 
 def _load() -> None:

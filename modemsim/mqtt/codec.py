@@ -25,7 +25,6 @@ TEXTS = "utf-8"
 """How texts are written (1.5.3)."""
 OCTETS = "latin-1"
 """For a client that passes on octets as its host gives them, whatever they mean: each character is one."""
-REFUSED = 128
 _LENGTH_BYTES = 4
 _MUST_BE_2 = (Kind.PUBREL, Kind.SUBSCRIBE, Kind.UNSUBSCRIBE)
 _ACKS = (Kind.PUBACK, Kind.PUBREC, Kind.PUBREL, Kind.PUBCOMP, Kind.UNSUBACK)

@@ -82,7 +82,6 @@ class Subscribe:
 
     packet_id: int
     topics: tuple[tuple[str, int], ...]
-    dup: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,6 @@ class Unsubscribe:
 
     packet_id: int
     topics: tuple[str, ...]
-    dup: bool = False
 
 
 @dataclass(frozen=True)

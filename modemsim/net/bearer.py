@@ -263,7 +263,7 @@ class Bearer:
         """A bound socket of this machine, at that port if it is free."""
         real = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         real.setblocking(False)
-        host = "127.0.0.1" if self.routes.local_only else "0.0.0.0"
+        host = self.routes.local_host
         try:
             real.bind((host, local_port))
         except OSError as error:

@@ -54,7 +54,7 @@ class CrossingFailed(ConnectionError):
         self.loss = loss
 
 
-async def attempt(bearer: Bearer, *, downlink: bool, rai: int = 0) -> bool:
+async def attempt(bearer: Bearer, *, downlink: bool) -> bool:
     """Send one packet across the air; False when it was lost. Raises CrossingFailed without an address."""
     radio = bearer.radio
     if radio.ip is None:
@@ -67,19 +67,17 @@ async def attempt(bearer: Bearer, *, downlink: bool, rai: int = 0) -> bool:
     except ConnectionError:
         return False
     latency, lost = radio.latency(), radio.lost()
-    radio.activity(rai, downlink=downlink, lasting=latency)
+    radio.activity(downlink=downlink, lasting=latency)
     await asyncio.sleep(latency)
     if radio.ip is None:
         raise CrossingFailed(Loss.NO_BEARER)
     return radio.reachable and not lost
 
 
-async def cross(
-    bearer: Bearer, *, downlink: bool, rai: int = 0, retransmission: Retransmission = USUAL
-) -> None:
+async def cross(bearer: Bearer, *, downlink: bool, retransmission: Retransmission = USUAL) -> None:
     """Bring a segment to the other side, however often it must be repeated; raises CrossingFailed."""
     for number in range(retransmission.repetitions + 1):
-        if await attempt(bearer, downlink=downlink, rai=rai):
+        if await attempt(bearer, downlink=downlink):
             return
         wait = retransmission.wait(number)
         bearer.note("repeated", direction="downlink" if downlink else "uplink", wait=wait)

@@ -76,6 +76,11 @@ KNOWN: tuple[Known, ...] = (
 )
 """Every documented address; LwM2M platforms take DTLS one port above (EC800E AEP guide, 3)."""
 
+_PORTS: dict[str, dict[int, str]] = {}
+"""The platform at each port of a documented address; asked for every datagram."""
+for _known in KNOWN:
+    _PORTS.setdefault(_known.ip, {})[_known.port] = _known.platform
+
 # Addresses handed out for routed names that no document gives an address (benchmarking block, RFC 2544).
 _NAMED_POOL = ipaddress.IPv4Address("198.18.0.1")
 
@@ -119,7 +124,7 @@ class Routes:
         routed = self._extra.get((ip, port))
         if routed is not None:
             return routed
-        keys = {known.port: known.platform for known in KNOWN if known.ip == ip} if self.builtin else {}
+        keys = _PORTS.get(ip) if self.builtin else None
         if keys:
             platform = self.builtin.get(keys.get(port, ""))
             return None if platform is None else _from_here(platform)
@@ -133,6 +138,11 @@ class Routes:
     def declared(self, to: Address) -> bool:
         """Whether somebody has declared a route for this address."""
         return to in self._extra
+
+    @property
+    def local_host(self) -> str:
+        """Where sockets of the module are bound: every interface, unless nothing can leave this machine."""
+        return "127.0.0.1" if self.local_only else "0.0.0.0"
 
     @property
     def local_only(self) -> bool:

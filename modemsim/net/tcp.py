@@ -92,7 +92,7 @@ class TcpSocket:
         real = self._bearer.routes.real(to)
         if local_port:
             self._real.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._real.bind(("127.0.0.1" if self._bearer.routes.local_only else "0.0.0.0", local_port))
+            self._real.bind((self._bearer.routes.local_host, local_port))
         await cross(self._bearer, downlink=False, retransmission=SYN)
         if real is None:
             await self._nobody_there()
@@ -344,7 +344,7 @@ class TcpListener:
         self._real.setblocking(False)
         self._real.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            self._real.bind(("127.0.0.1" if bearer.routes.local_only else "0.0.0.0", port))
+            self._real.bind((bearer.routes.local_host, port))
         except OSError:
             self._real.close()
             raise

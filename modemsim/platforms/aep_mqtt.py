@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass, field
-from functools import partial
 
 from modemsim import mqtt
 from modemsim.mqtt import Kind, MqttError, Packet
@@ -134,7 +133,6 @@ class AepMqtt(ConnectedPlatform):
     ) -> None:
         silence = PATIENCE * connect.keep_alive if connect.keep_alive else None
         reason = "the connection ended"
-        read = partial(_some, reader)
         self._clients.add(client)
         try:
             while True:
@@ -145,7 +143,7 @@ class AepMqtt(ConnectedPlatform):
                     if not self.down:
                         self._take(client, packet)
                 async with asyncio.timeout(silence):
-                    waiting = decoder.feed(await read())
+                    waiting = decoder.feed(await _some(reader))
         except TimeoutError:
             reason = "keep-alive"
         finally:

@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from modemsim.platforms.downlinks import Downlink, DownlinkEvent
 from modemsim.platforms.store import Address, Device, DeviceStore, Uplink, UplinkType
 from modemsim.platforms.streams import cut
-from modemsim.trace import Trace
+from modemsim.trace import Trace, host_port
+
+if TYPE_CHECKING:
+    from modemsim.platforms import aep_codec
 
 
 class ConnectedPlatform(ABC):
@@ -23,8 +26,6 @@ class ConnectedPlatform(ABC):
     """
 
     name: ClassVar[str]
-    transparent: ClassVar[None] = None
-    """What decoding a payload gives."""
 
     def __init__(self, *, trace: Trace, host: str = "127.0.0.1", port: int = 0, strict: bool = False) -> None:
         self.address: Address = (host, port)
@@ -46,7 +47,7 @@ class ConnectedPlatform(ABC):
         if self._server is None:
             self._server = await asyncio.start_server(self.connected, *self.address)
             self.address = self._server.sockets[0].getsockname()[:2]
-            self.emit("started", address="{}:{}".format(*self.address))
+            self.emit("started", address=host_port(self.address))
 
     @property
     def running(self) -> bool:
@@ -110,7 +111,7 @@ class ConnectedPlatform(ABC):
         device.address = address
         device.registered_at = asyncio.get_running_loop().time()
         self._links[device.endpoint], self._ends[device.endpoint] = send, end
-        self.emit("registered", endpoint=device.endpoint, address="{}:{}".format(*address))
+        self.emit("registered", endpoint=device.endpoint, address=host_port(address))
         self.heard(device)
         return device
 
@@ -164,9 +165,9 @@ class ConnectedPlatform(ABC):
         """Service commands belong to LwM2M products; raises TypeError."""
         raise TypeError(f"the platform {self.name} has no service commands")
 
-    def decode(self, payload: bytes) -> None:
+    def decode(self, payload: bytes) -> aep_codec.Frame | None:
         """Nothing: payloads are transparent here."""
-        return self.transparent
+        return None
 
     def _removed(self, device: Device) -> None:
         self._secrets.pop(device.endpoint, None)

@@ -9,7 +9,7 @@ from typing import Any
 
 from modemsim.platforms.store import Address
 from modemsim.platforms.streams import cut
-from modemsim.trace import Trace
+from modemsim.trace import Trace, host_port
 
 _TRIES = 8
 _PIECE = 16384
@@ -35,7 +35,7 @@ class Echo:
             return
         self._datagrams = await self._open()
         self._datagrams.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-        self._trace.emit("platform", "started", platform=self.name, address="{}:{}".format(*self.address))
+        self._trace.emit("platform", "started", platform=self.name, address=host_port(self.address))
 
     async def _open(self) -> asyncio.DatagramTransport:
         """Open both; a port that TCP was given freely may be taken for UDP, then another one is tried."""

@@ -19,8 +19,8 @@ CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA = 20, 21, 22, 23
 CLIENT_HELLO, HELLO_VERIFY_REQUEST, CLIENT_KEY_EXCHANGE = 1, 3, 16
 """The handshake messages that something depends on."""
 
-FATAL, CLOSE_NOTIFY, BAD_RECORD_MAC = 2, 0, 20
-"""Alert level and descriptions that something depends on."""
+FATAL, BAD_RECORD_MAC = 2, 20
+"""Alert level and description that something depends on."""
 
 LARGEST_FLIGHT_DATAGRAM = 1152
 """Octets of handshake records that go into one datagram: less than the 1280 every IPv6 link carries."""
