@@ -98,7 +98,7 @@ class TcpSocket:
             await self._nobody_there()
         assert real is not None
         self._outside = None if self._bearer.routes.inside(real) else real
-        self._expect()
+        self.expect()
         loop = asyncio.get_running_loop()
         refused: CrossingFailed | None = None
         try:
@@ -240,7 +240,7 @@ class TcpSocket:
                 del self._out[: len(flight)]
                 await self._cross(downlink=False)
                 await self._way_out()
-                self._expect()
+                self.expect()
                 await loop.sock_sendall(self._real, flight)
                 self._written += len(flight)
                 self._passed(flight, downlink=False)
@@ -316,7 +316,7 @@ class TcpSocket:
 
     # ------------------------------------------------------------ peers outside the process
 
-    def _expect(self) -> None:
+    def expect(self) -> None:
         """Hold a virtual clock for the answer of a peer outside, unless it lets flights go unanswered."""
         if self._outside is not None and self._unanswered < HELD_FLIGHTS:
             self._unanswered += 1

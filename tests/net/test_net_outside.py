@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +15,10 @@ import pytest
 
 from modemsim import clock
 from modemsim.net import Address, Bearer, Routes, waiting
+from modemsim.net.tls import TlsSocket, open_stream
+from modemsim.net.tls_settings import TlsSettings
+from modemsim.platforms.authority import Authority
+from modemsim.radio.network import DEFAULT_START
 from modemsim.timing import Timing
 from modemsim.trace import Trace
 
@@ -89,6 +96,52 @@ def test_and_goes_on_when_none_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     silent.bind(("127.0.0.1", 0))
     assert clock.run(ask(silent.getsockname(), 3600.0), virtual=True) is None
     silent.close()
+
+
+@contextmanager
+def hesitant_tls_server() -> Iterator[Address]:
+    """A peer with its own time that sends each of its flights in two parts."""
+    context = Authority(lambda: DEFAULT_START, ("server.test",)).context
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(10)
+
+    def negotiate() -> None:
+        peer, _ = listener.accept()
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls, over = context.wrap_bio(incoming, outgoing, server_side=True), False
+        with peer:
+            while not over:
+                incoming.write(peer.recv(65536))
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    tls.do_handshake()
+                    over = True
+                flight = outgoing.read()
+                peer.sendall(flight[: len(flight) // 2])
+                time.sleep(0.05)
+                peer.sendall(flight[len(flight) // 2 :])
+            with contextlib.suppress(ConnectionResetError):
+                peer.recv(1)
+
+    thread = threading.Thread(target=negotiate)
+    thread.start()
+    try:
+        yield listener.getsockname()
+    finally:
+        thread.join()
+        listener.close()
+
+
+def test_a_virtual_clock_waits_for_the_rest_of_a_flight() -> None:
+    async def main(to: Address) -> None:
+        loop = asyncio.get_running_loop()
+        bearer = Bearer(OpenAir(), Routes({}), Timing({}), Trace(loop.time))
+        tls = TlsSocket(bearer, TlsSettings(limit=5.0))
+        await open_stream(tls, to)
+        tls.abort()
+        bearer.close()
+
+    with hesitant_tls_server() as address:
+        clock.run(main(address), virtual=True)
 
 
 def test_holds_are_given_back() -> None:
