@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LIMIT = 20.0
+LIMIT = 60.0
+AWAKE = ("--set", "timing.inactivity=1h")
+"""For a host that may be slow to speak: without it a BC260Y sleeps by then."""
 
 
 class Running:

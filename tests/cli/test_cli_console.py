@@ -12,6 +12,7 @@ from pathlib import Path
 
 import ptyprocess
 import pytest
+from cli_process import LIMIT, ROOT
 
 from modemsim.cli_explain import Manual, Meanings
 from modemsim.profile import load
@@ -19,9 +20,7 @@ from modemsim.testing.simulated import play
 from modemsim.trace import Record
 from modemsim.ue.language import dialect
 
-ROOT = Path(__file__).parents[2]
 PROGRAM = (sys.executable, "-m", "modemsim", "console")
-LIMIT = 20.0
 
 
 def console(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import serial
-from cli_process import LIMIT, ROOT, modemsim
+from cli_process import AWAKE, LIMIT, ROOT, modemsim
 
 from modemsim.testing.transcript import load
 
@@ -19,7 +19,7 @@ def test_a_dialogue_goes_through_and_into_the_file(tmp_path: Path) -> None:
     module, host, out = tmp_path / "module", tmp_path / "host", tmp_path / "seen.at"
     recording = ("record", "--port", module, "--out", out, "--profile", "bc260y", "--link", host)
     with (
-        modemsim("run", "bc260y", "--link", module, "--speed", 2, ready=b"port"),
+        modemsim("run", "bc260y", "--link", module, "--speed", 2, *AWAKE, ready=b"port"),
         modemsim(*recording, ready=b"port"),
         serial.Serial(str(host), timeout=LIMIT) as port,
     ):

@@ -18,14 +18,13 @@ from pathlib import Path
 import ptyprocess
 import pytest
 import serial
+from cli_process import AWAKE, LIMIT, ROOT
 
 pytestmark = pytest.mark.realtime
 
-ROOT = Path(__file__).parents[2]
 PROGRAM = (sys.executable, "-m", "modemsim")
-QUICK = ("--speed", "20", "--set", "serial.pacing=false")
-LIMIT = 10.0
-STOP_LIMIT = 2.0
+QUICK = ("--speed", "20", "--set", "serial.pacing=false", *AWAKE)
+STOP_LIMIT = 5.0
 
 Run = Callable[..., "subprocess.Popen[bytes]"]
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
-import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from socket import SOCK_STREAM
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from interop_peers import program
+from interop_peers import MOSQUITTO, Host, module, peer, program
 from leshan_server import free_port
 
 from modemsim import clock
@@ -29,13 +26,6 @@ from modemsim.simulation import Simulation
 from modemsim.trace import Record
 
 NAME = "server.test"
-MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-FAST = (
-    "serial.pacing=false",
-    "timing.command=0s",
-    'timing.latency_ce0=["1ms","2ms","4ms"]',
-    "timing.inactivity=1h",
-)
 
 
 class Files:
@@ -59,55 +49,33 @@ class Files:
 
 
 @contextmanager
-def peer(command: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A program that listens on a port of this machine."""
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=quiet) as process:
-        try:
-            for _ in range(100):
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                    break
-                time.sleep(0.05)
-            time.sleep(0.2)
-            yield process
-        finally:
-            process.kill()
-
-
-@contextmanager
 def openssl(files: Files, *more: str) -> Iterator[int]:
     """`openssl s_server`, which sends every line back in reverse."""
-    port = free_port()
+    port = free_port(SOCK_STREAM)
     command = [program("openssl"), "s_server", "-accept", f"127.0.0.1:{port}", "-rev"]
     with peer([*command, "-cert", files.certificate, "-key", files.key, *more], port):
         yield port
 
 
-class Host:
-    """The host's end of a module whose server stands at `NAME`."""
+class SecureHost(Host):
+    """The host's end of a module whose server stands at `NAME`, and what the trace says of TLS."""
 
     def __init__(self, simulation: Simulation, port: MemoryPort) -> None:
-        self.simulation = simulation
-        self.port = port
+        super().__init__(simulation, port)
         self.reasons: list[str] = []
         self.suites: list[str] = []
-        simulation.trace.subscribe(self._hear)
+        simulation.trace.subscribe(self._listen)
 
-    def _hear(self, record: Record) -> None:
+    def _listen(self, record: Record) -> None:
         if record.event == "tls_failed":
             self.reasons.append(record.fields["failure"])
         elif record.event == "tls_up":
             self.suites.append(f"{record.fields['version']} {record.fields['cipher']}")
 
-    async def say(self, line: str, *expected: str) -> None:
-        self.port.host_write(line.encode() + b"\r")
-        for text in expected:
-            await self.port.host_read_until(text.encode(), 200)
-
     async def upload(self, name: str, data: bytes) -> None:
         await self.say(f'AT+QFUPL="{name}",{len(data)},60', "CONNECT\r\n")
-        self.port.host_write(data)
-        await self.port.host_read_until(b"OK\r\n", 10)
+        self.write(data)
+        await self.hear("OK\r\n")
 
     async def configure(self, files: Files, *settings: str) -> None:
         await self.upload("ca.pem", files.authority.certificate)
@@ -122,36 +90,24 @@ class Host:
             await self.say(f"AT+QSSLCFG={setting}", "OK\r\n")
 
 
-def with_module(
-    work: Callable[[Host], Awaitable[None]], port: int, profile: str = "ec800e", name: str = f"{NAME}:443"
-) -> None:
+def with_module(work: Callable[[SecureHost], Awaitable[None]], port: int, profile: str = "ec800e") -> None:
     async def main() -> None:
-        route = f"{name}=127.0.0.1:{port}"
-        simulation, memory = Simulation(Options(profile, routes=(route,), overrides=FAST)), MemoryPort()
-        await simulation.start(memory)
-        try:
-            while simulation.ue.radio.ip is None:
-                await asyncio.sleep(1)
-            await memory.host_quiet(10)
-            host = Host(simulation, memory)
-            await host.say("ATE0", "OK\r\n")
-            await work(host)
-        finally:
-            await simulation.stop()
+        async with module(profile, f"{NAME}:443", port) as host:
+            await work(SecureHost(host.simulation, host.port))
 
     clock.run(main(), virtual=True)
 
 
-async def exchange(host: Host) -> None:
+async def exchange(host: SecureHost) -> None:
     """Open a pushing socket, say something and hear it reversed."""
     await host.say(f'AT+QSSLOPEN=1,1,0,"{NAME}",443,1', "OK\r\n", "+QSSLOPEN: 0,0\r\n")
     await host.say("AT+QSSLSEND=0,6", "> ")
-    host.port.host_write(b"hello\n")
-    await host.port.host_read_until(b'+QSSLURC: "recv",0,6\r\nolleh\n', 60)
+    host.write(b"hello\n")
+    await host.hear('+QSSLURC: "recv",0,6\r\nolleh\n')
     await host.say("AT+QSSLCLOSE=0", "OK\r\n")
 
 
-async def refused(host: Host, reason: str) -> None:
+async def refused(host: SecureHost, reason: str) -> None:
     await host.say(f'AT+QSSLOPEN=1,1,0,"{NAME}",443,1', "OK\r\n", "+QSSLOPEN: 0,566\r\n")
     assert host.reasons == [reason]
 
@@ -173,7 +129,7 @@ async def refused(host: Host, reason: str) -> None:
 def test_openssl_takes_the_suite_the_host_chose(tmp_path: Path, kind: str, suite: str, shown: str) -> None:
     files = Files(tmp_path, kind=kind)
 
-    async def work(host: Host) -> None:
+    async def work(host: SecureHost) -> None:
         await host.configure(files, f'"ciphersuite",1,{suite}')
         await exchange(host)
         assert host.suites[0].startswith(f"TLSv1.2 {shown}")
@@ -186,7 +142,7 @@ def test_openssl_takes_the_suite_the_host_chose(tmp_path: Path, kind: str, suite
 def test_openssl_takes_the_version_the_host_chose(tmp_path: Path, chosen: int, version: str) -> None:
     files = Files(tmp_path)
 
-    async def work(host: Host) -> None:
+    async def work(host: SecureHost) -> None:
         await host.configure(files, f'"sslversion",1,{chosen}')
         await exchange(host)
 
@@ -197,7 +153,7 @@ def test_openssl_takes_the_version_the_host_chose(tmp_path: Path, chosen: int, v
 def test_a_server_for_newer_versions_only_is_refused_by_its_alert(tmp_path: Path) -> None:
     files = Files(tmp_path)
 
-    async def work(host: Host) -> None:
+    async def work(host: SecureHost) -> None:
         await host.configure(files)
         await refused(host, "tls_refused")
 
@@ -212,7 +168,7 @@ def test_a_certificate_that_does_not_do_is_refused(tmp_path: Path, days: int, re
     files = Files(tmp_path / "one", days=days)
     trusted = files if days else Files(tmp_path / "two")
 
-    async def work(host: Host) -> None:
+    async def work(host: SecureHost) -> None:
         await host.configure(trusted)
         await refused(host, reason)
 
@@ -223,7 +179,7 @@ def test_a_certificate_that_does_not_do_is_refused(tmp_path: Path, days: int, re
 def test_openssl_asks_for_a_certificate_and_gets_one_or_says_so(tmp_path: Path) -> None:
     files, client = Files(tmp_path / "server"), Files(tmp_path / "client", kind="rsa")
 
-    async def work(host: Host) -> None:
+    async def work(host: SecureHost) -> None:
         await host.configure(files)
         await refused(host, "tls_refused")
         await host.upload("client.pem", client.pair[0])
@@ -238,7 +194,7 @@ def test_openssl_asks_for_a_certificate_and_gets_one_or_says_so(tmp_path: Path) 
 
 @pytest.mark.parametrize("allowed", [0, 1])
 def test_a_negotiation_that_openssl_wants_again(tmp_path: Path, allowed: int) -> None:
-    files, port = Files(tmp_path), free_port()
+    files, port = Files(tmp_path), free_port(SOCK_STREAM)
     command = [program("openssl"), "s_server", "-accept", f"127.0.0.1:{port}", "-tls1_2"]
 
     with peer([*command, "-cert", files.certificate, "-key", files.key], port) as process:
@@ -252,18 +208,18 @@ def test_a_negotiation_that_openssl_wants_again(tmp_path: Path, allowed: int) ->
                 source.flush()
                 await asyncio.sleep(0.5)
 
-        async def work(host: Host) -> None:
+        async def work(host: SecureHost) -> None:
             await host.configure(files, f'"renegotiation",1,{allowed}')
             await host.say(f'AT+QSSLOPEN=1,1,0,"{NAME}",443,1', "OK\r\n", "+QSSLOPEN: 0,0\r\n")
             await type_in(b"r\n")
             if not allowed:
-                await host.port.host_read_until(b'+QSSLURC: "closed",0\r\n', 60)
+                await host.hear('+QSSLURC: "closed",0\r\n')
                 return
             await host.say("AT+QSSLSEND=0,6", "> ")
-            host.port.host_write(b"hello\n")
-            await host.port.host_read_until(b"SEND OK\r\n", 10)
+            host.write(b"hello\n")
+            await host.hear("SEND OK\r\n")
             await type_in(b"down\n")
-            await host.port.host_read_until(b'+QSSLURC: "recv",0,5\r\ndown\n', 60)
+            await host.hear('+QSSLURC: "recv",0,5\r\ndown\n')
 
         with_module(work, port)
 
@@ -271,7 +227,7 @@ def test_a_negotiation_that_openssl_wants_again(tmp_path: Path, allowed: int) ->
 def test_data_of_any_bytes_crosses_both_ways(tmp_path: Path) -> None:
     files, stream = Files(tmp_path), random.Random(4)
     up, down = stream.randbytes(100_000), stream.randbytes(100_000)
-    port = free_port()
+    port = free_port(SOCK_STREAM)
     command = [program("openssl"), "s_server", "-accept", f"127.0.0.1:{port}", "-quiet", "-naccept", "2"]
     command += ["-cert", files.certificate, "-key", files.key]
     heard = bytearray()
@@ -281,7 +237,7 @@ def test_data_of_any_bytes_crosses_both_ways(tmp_path: Path) -> None:
         assert process.stdout is not None
         output, source = process.stdout, process.stdin
 
-        async def work(host: Host) -> None:
+        async def work(host: SecureHost) -> None:
             loop = asyncio.get_running_loop()
             await host.configure(files)
             await host.say(f'AT+QSSLOPEN=1,1,0,"{NAME}",443,0', "OK\r\n", "+QSSLOPEN: 0,0\r\n")
@@ -308,14 +264,14 @@ def test_data_of_any_bytes_crosses_both_ways(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mutual", [False, True])
 def test_mosquitto_serves_the_modules_over_tls(tmp_path: Path, profile: str, mutual: bool) -> None:
     files, client = Files(tmp_path / "server"), Files(tmp_path / "client")
-    port, settings = free_port(), tmp_path / "mosquitto.conf"
+    port, settings = free_port(SOCK_STREAM), tmp_path / "mosquitto.conf"
     settings.write_text(
         f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n"
         f"certfile {files.certificate}\nkeyfile {files.key}\ncafile {client.ca}\n"
         f"require_certificate {str(mutual).lower()}\n"
     )
 
-    async def ec800e(host: Host) -> None:
+    async def ec800e(host: SecureHost) -> None:
         await host.configure(files)
         if mutual:
             await host.upload("client.pem", client.pair[0])
@@ -328,13 +284,11 @@ def test_mosquitto_serves_the_modules_over_tls(tmp_path: Path, profile: str, mut
         await host.say('AT+QMTCONN=0,"one"', "OK", "+QMTCONN: 0,0,0")
         await host.say('AT+QMTSUB=0,1,"topic/a",1', "OK", "+QMTSUB: 0,1,0,1")
         await host.say('AT+QMTPUBEX=0,5,1,0,"topic/a",5', "> ")
-        host.port.host_write(b"hello")
-        heard = b""
-        while b"+QMTPUBEX: 0,5,0" not in heard or b'"topic/a","hello"' not in heard:
-            heard += await host.port.host_read_until(b"\r\n", 60)
+        host.write(b"hello")
+        await host.hear_all(b"+QMTPUBEX: 0,5,0", b'"topic/a","hello"')
         await host.say("AT+QMTDISC=0", "OK", "+QMTDISC: 0,0")
 
-    async def sim7020(host: Host) -> None:
+    async def sim7020(host: SecureHost) -> None:
         stored = (files.authority.certificate, *client.pair) if mutual else (files.authority.certificate,)
         for kind, content in enumerate(stored):
             text = content.decode().replace("\n", "\\n")
@@ -353,13 +307,13 @@ def test_mosquitto_serves_the_modules_over_tls(tmp_path: Path, profile: str, mut
 def test_mosquitto_without_the_clients_certificate_ends_the_opening(tmp_path: Path) -> None:
     if MOSQUITTO is None:
         pytest.skip("mosquitto is not installed")  # a peer from Debian
-    files, port, settings = Files(tmp_path / "server"), free_port(), tmp_path / "mosquitto.conf"
+    files, port, settings = Files(tmp_path / "server"), free_port(SOCK_STREAM), tmp_path / "mosquitto.conf"
     settings.write_text(
         f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\ncertfile {files.certificate}\n"
         f"keyfile {files.key}\ncafile {files.ca}\nrequire_certificate true\n"
     )
 
-    async def work(host: Host) -> None:
+    async def work(host: SecureHost) -> None:
         await host.configure(files)
         await host.say('AT+QMTCFG="ssl",0,1,1', "OK")
         await host.say(f'AT+QMTOPEN=0,"{NAME}",443', "OK", "+QMTOPEN: 0,5")
