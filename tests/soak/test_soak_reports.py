@@ -17,7 +17,7 @@ from modemsim.simulation import Simulation
 
 DAYS = 30
 HOUR = 3600.0
-WALL_LIMIT = 10.0
+CPU_LIMIT = 10.0
 GROWTH = 1500
 """Objects that may be added in ten days: the platform keeps 240 uplinks with their commands."""
 
@@ -53,9 +53,9 @@ def test_every_report_arrives_once_or_is_reported_failed(name: str) -> None:
         finally:
             await simulation.stop()
 
-    started = time.monotonic()
+    started = time.process_time()
     outcomes, arrived, slept = clock.run(main(), virtual=True)
-    assert time.monotonic() - started < WALL_LIMIT
+    assert time.process_time() - started < CPU_LIMIT
     counted = Counter(arrived)
     assert max(counted.values()) == 1
     assert "silent" not in outcomes.values()
