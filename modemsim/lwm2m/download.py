@@ -90,7 +90,8 @@ async def fetch(
             raise _refused(response)
         if number == 0:
             store.begin(response.opt.etag or b"", response.opt.size2)
-            exponent = exponent if block2 is None else min(exponent, block2.size_exponent)
+        if block2 is not None:
+            exponent = min(exponent, block2.size_exponent)
         store.append(response.payload)
         if block2 is None or not block2.more:
             return

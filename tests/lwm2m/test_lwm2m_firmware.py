@@ -256,11 +256,13 @@ def test_a_package_that_does_not_fit(told: bool) -> None:
     on_wire(test)
 
 
-def test_a_server_with_smaller_blocks() -> None:
+@pytest.mark.parametrize("from_block", [0, 1, 3])
+def test_a_server_with_smaller_blocks_from_the_start_or_later(from_block: int) -> None:
     async def test(server: Server, flash: Flash, get: Callable[..., Any]) -> None:
         def small(request: Message) -> Message | None:
             number, more, exponent = request.opt.block2
-            request.opt.block2 = (number << (exponent - 2), more, 2) if exponent > 2 else request.opt.block2
+            if exponent > 2 and number >= from_block:
+                request.opt.block2 = (number << (exponent - 2), more, 2)
             return None
 
         server.answer = small
