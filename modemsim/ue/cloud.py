@@ -55,7 +55,7 @@ class CloudSession:
         """What happened since the start, each event once, the newest last."""
         self._ends_at = 0.0
         self._stale = False
-        self._closing = False
+        self._leaving: asyncio.Task[None] | None = None
         self._reason: str | None = None
         self._retries: Callable[[], int] = lambda: 0
         self._retried = 0
@@ -192,9 +192,13 @@ class CloudSession:
         client = self.client
         assert client is not None
         self._step(CloudEvent.CLOSE)
-        if not self._closing:
-            self._closing = True
-            self._spawn(self._deregister(client))
+        if self._leaving is None:
+            self._leaving = self._spawn(self._deregister(client))
+
+    async def left(self) -> None:
+        """Wait until a deregistration that is on its way has come to its end, whatever that is."""
+        if self._leaving is not None:
+            await asyncio.wait([self._leaving])
 
     def abandon(self) -> None:
         """Give up a registration that is on its way, without a word to anybody."""
@@ -266,7 +270,7 @@ class CloudSession:
         left = await client.deregister() if self._link_up() else False
         if client is not self.client:
             return
-        self._closing = False
+        self._leaving = None
         reason = self._reason if self._link_up() else "not_sent"
         if self.service.ends_unanswered or client.state is ClientState.DEREGISTERED:
             self._forget_client()
@@ -303,7 +307,7 @@ class CloudSession:
             self.client.close()
             self.client = None
         self._awaited = None
-        self._closing = False
+        self._leaving = None
 
     def _step(self, event: CloudEvent) -> bool:
         """Apply the table; False when the event has no effect in this state."""

@@ -37,6 +37,7 @@ class Enrolment:
         self._ue = ue
         self._table = table
         self._announced = False
+        self._opening: asyncio.Task[None] | None = None
 
     @property
     def switch(self) -> Switch:
@@ -96,11 +97,21 @@ class Enrolment:
             self._announced = True
             self._ue.publish("cloud.wanted")
 
+    def bearer_lost(self) -> None:
+        """There is no address any more: what has not led to a session yet leads to none."""
+        if self._opening is not None:
+            self._opening.cancel()
+
     def start(self) -> None:
-        """Register with the stored server, which there must be; events tell what comes of it."""
-        self._ue.spawn(self._open())
+        """Register with the stored server, which there must be; events tell what comes of it.
+
+        Once at a time, and not before the session of before has been left.
+        """
+        if self._opening is None or self._opening.done():
+            self._opening = self._ue.spawn(self._open())
 
     async def _open(self) -> None:
+        await self._ue.cloud.left()
         ue, server = self._ue, self.server or self.bootstrap_server
         if server is None or ue.cloud.live or ue.cloud.registering:
             return

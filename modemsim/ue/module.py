@@ -192,6 +192,7 @@ class Ue:
                 self.enrolment.bearer_up()
         else:
             self.ip.bearer_lost()
+            self.enrolment.bearer_lost()
             self.cloud.address_lost()
             if self.quirk("report_fails_with_bearer"):
                 self.cloud.bearer_lost()
