@@ -224,6 +224,7 @@ class Bearer:
         self._waiting: list[Datagram] = []
         self._kept: list[Datagram] = []  # by the network, while the module is in PSM
         self.keeps: Callable[[], bool] = lambda: False
+        self._woken = asyncio.Event()
         self.on_uplink: Callable[[int], None] = lambda size: None
         self._tasks: dict[bool, asyncio.Task[None]] = {}  # by direction: downlink or not
 
@@ -318,9 +319,25 @@ class Bearer:
 
     def awake(self) -> None:
         """The signalling connection stands: what the network has kept comes now."""
+        self._woken.set()
         kept, self._kept = self._kept, []
         for datagram in kept:
             self._launch(datagram)
+
+    async def page(self) -> None:
+        """Find an idle module for a downlink and have it connect; raises ConnectionError.
+
+        One in eDRX listens in its paging windows only, one in PSM not at all: the network keeps the downlink
+        for the next connection, or gives it up.
+        """
+        if not self._radio.asleep:
+            await asyncio.sleep(self._radio.until_paging() + self._timing.draw("paging"))
+        if self._radio.asleep:
+            if not self.keeps():
+                raise ConnectionError("the module is in PSM")
+            self._woken.clear()
+            await self._woken.wait()
+        await self._radio.connect()
 
     def retire(self, udp: UdpSocket) -> None:
         """Give the real socket of a closed one back once its last datagram is out."""
@@ -363,9 +380,7 @@ class Bearer:
 
     async def _connect(self, downlink: bool) -> None:
         try:
-            if downlink:
-                await asyncio.sleep(self._radio.until_paging() + self._timing.draw("paging"))
-            await self._radio.connect()
+            await (self.page() if downlink else self._radio.connect())
         except ConnectionError as error:
             for datagram in self._taken():
                 self.lose(datagram, str(error))
@@ -385,6 +400,7 @@ class Bearer:
 
     def _launch(self, datagram: Datagram) -> None:
         if datagram.downlink and datagram.socket.closed:
+            self.retire(datagram.socket)
             return
         latency = self._radio.latency()
         datagram.lost = self._radio.lost()

@@ -61,9 +61,7 @@ async def attempt(bearer: Bearer, *, downlink: bool) -> bool:
         raise CrossingFailed(Loss.NO_BEARER)
     try:
         if not radio.connected:
-            if downlink:
-                await asyncio.sleep(bearer.timing.draw("paging"))
-            await radio.connect()
+            await (bearer.page() if downlink else radio.connect())
     except ConnectionError:
         return False
     latency, lost = radio.latency(), radio.lost()

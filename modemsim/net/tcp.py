@@ -61,6 +61,7 @@ class TcpSocket:
         self._real.setblocking(False)
         self._real.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._outside: Address | None = None
+        self._former_port = 0
         self._unanswered = 0
         self._used = asyncio.get_running_loop().time()
         self._out = bytearray()
@@ -79,7 +80,7 @@ class TcpSocket:
     @property
     def local_port(self) -> int:
         """The port on the module's side; 0 before there is one."""
-        return 0 if self._real.fileno() < 0 else int(self._real.getsockname()[1])
+        return self._former_port if self._real.fileno() < 0 else int(self._real.getsockname()[1])
 
     @property
     def unacked(self) -> int:
@@ -168,9 +169,13 @@ class TcpSocket:
         """Reset the connection at once and forget what is on its way."""
         if self.closed:
             return
+        self._without_linger()
+        self._shut()
+
+    def _without_linger(self) -> None:
+        """Closing resets the connection from now on."""
         with contextlib.suppress(OSError):
             self._real.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._shut()
 
     def _shut(self) -> None:
         self.closed = True
@@ -266,7 +271,7 @@ class TcpSocket:
                 await asyncio.Event().wait()  # nothing comes through any more; sending will find out
             self._used = loop.time()
             written = self._written
-            await self._cross(downlink=True)
+            await self._arrival()
             self._acknowledged(written)
             if not data:
                 end = self.on_end
@@ -278,6 +283,18 @@ class TcpSocket:
             self._passed(data, downlink=True)
             self.on_data(data)
         return Loss.CLOSED
+
+    async def _arrival(self) -> None:
+        """Cross the air from the peer; one that gives up forgets the connection, which sending finds out."""
+        try:
+            await self._cross(downlink=True)
+        except CrossingFailed as failed:
+            if failed.loss is Loss.NO_BEARER:
+                raise
+            self._without_linger()
+            self._former_port = self.local_port
+            self._real.close()
+            await asyncio.Event().wait()
 
     def _passed(self, data: bytes, *, downlink: bool) -> None:
         direction = "downlink" if downlink else "uplink"
