@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from modemsim.at.result import Refusal
 from modemsim.commands import needs
 from modemsim.commands.sockets_common import PING, begin
 from modemsim.net import ntp
-from modemsim.net.ping import ping
+from modemsim.net.ping import Echo, ping
 from modemsim.net.resolver import NameFailed
 from modemsim.ue.module import Ue
 
@@ -64,11 +65,10 @@ class Cipping(Command):
     """Ping a host: a line for each echo, its time in tenths of a second."""
 
     name, source = "+CIPPING", MANUAL + "9.2.1"
-    needs, errors = (needs.bearer,), ("no_bearer", "running")
-    group = "sockets"
+    errors, group = ("running",), "sockets"
     test_reply = "+CIPPING: (1-100),(0-5120),(1-600)"
     read_reply = "+CIPPING: 4,32,100"
-    host = Address(doc="address")
+    host = Address(names=False, doc="IPv4 address")
     count = Int(1, 100, default=4, doc="echoes")
     size = Int(0, 5120, default=32, doc="bytes of each echo")
     timeout = Int(1, 600, default=100, doc="tenths of a second for each echo")
@@ -82,14 +82,21 @@ class Cipping(Command):
 
     async def _ping(self, ue: Ue, host: str, count: int, timeout: int) -> None:
         for number in range(1, count + 1):
-            try:
-                echo = await ping(ue.radio, ue.routes, host, timeout / 10)
-            except ConnectionError:
-                echo = None
+            echo = await self._echo(ue, host, timeout / 10)
             tenths = timeout if echo is None else max(1, round(echo.rtt / 100))
             ttl = 0 if echo is None else echo.ttl
             ue.publish("echo.answered", number=number, host=host, tenths=tenths, ttl=ttl)
         ue.sockets.jobs.discard(PING)
+
+    async def _echo(self, ue: Ue, host: str, seconds: float) -> Echo | None:
+        """One echo; a request that cannot be sent is waited for as an answer is."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            return await ping(ue.radio, ue.routes, host, seconds)
+        except ConnectionError:
+            await asyncio.sleep(began + seconds - loop.time())
+            return None
 
 
 class Zone(Param):
