@@ -19,6 +19,7 @@ from modemsim.coap.dtls.engine import Suite
 from modemsim.commands import needs
 from modemsim.commands.simcom_needs import release_assistance
 from modemsim.lwm2m.endpoint_name import EndpointForm, endpoint_name
+from modemsim.net.resolver import PATIENCE
 from modemsim.ue.cloud_states import Cloud
 from modemsim.ue.module import Ue
 from modemsim.ue.security import Protection
@@ -146,6 +147,7 @@ class Ctm2mreg(Command):
 
     name, source, group = "+CTM2MREG", NOTE + "3.2", "aep"
     testable = False
+    max_response = PATIENCE
     needs = (enabled, initialised, no_session)
     errors = ("disabled", "not_initialised", "session_exists", "no_sim", "no_bearer")
     read_reply = "+CTM2MREG: {state}"

@@ -12,6 +12,7 @@ from modemsim.at.result import MISSING_PARAMETER, Refusal
 from modemsim.commands import needs
 from modemsim.commands.settings import SettingCommand
 from modemsim.commands.simcom_needs import release_assistance
+from modemsim.net.resolver import PATIENCE
 from modemsim.ue.cloud_states import Cloud
 from modemsim.ue.module import Ue
 from modemsim.ue.security import Protection
@@ -43,6 +44,7 @@ class Cm2mclinew(Command):
 
     name, source, group = "+CM2MCLINEW", NOTE + "3 and 5", "iot"
     testable = False
+    max_response = PATIENCE
     needs = (needs.usim, needs.bearer, no_session)
     errors = ("no_sim", "no_bearer", "session_exists")
 

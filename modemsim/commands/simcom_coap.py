@@ -11,6 +11,7 @@ from modemsim.at.params import Address, Hex, Int, Token
 from modemsim.at.result import Refusal
 from modemsim.commands import needs
 from modemsim.commands.simcom_needs import release_assistance
+from modemsim.net.resolver import PATIENCE
 from modemsim.ue.module import Ue
 
 NOTE = "SIM7020 CoAP note 1.02; AT manual 1.05, 12"
@@ -21,6 +22,7 @@ class Ccoapnew(Command):
 
     name, source = "+CCOAPNEW", NOTE
     testable = False
+    max_response = PATIENCE
     needs, errors = (needs.bearer,), ("no_bearer", "bad_value", "not_allowed")
     write_reply = "+CCOAPNEW: {id}"
     server = Address(doc="address of the server")

@@ -22,6 +22,8 @@ QUERY_TIMEOUT = 5.0
 QUERIES = 3
 """Queries before a name has no answer."""
 USUAL = (QUERIES, QUERY_TIMEOUT)
+PATIENCE = QUERIES * QUERY_TIMEOUT + 5.0
+"""Seconds for a command that waits for a name, set-up of the connection included."""
 OPERATOR = "192.0.2.53"
 """The operator's DNS server, for a module whose servers nobody can set."""
 CACHE_SIZE = 16
@@ -117,4 +119,6 @@ class Resolver:
                 answers = await loop.getaddrinfo(name, None, family=socket.AF_INET, type=socket.SOCK_STREAM)
             except OSError:
                 return []
+        if self._bearer.ip is None:
+            raise CrossingFailed(Loss.NO_BEARER)
         return list(dict.fromkeys(str(address[0]) for *_, address in answers))

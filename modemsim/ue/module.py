@@ -13,6 +13,7 @@ from modemsim.clock import Calendar
 from modemsim.coap.dtls.engine import KeyLog
 from modemsim.net import Address
 from modemsim.net.bearer import Bearer
+from modemsim.net.resolver import NameFailed
 from modemsim.net.routes import Routes
 from modemsim.profile import Profile
 from modemsim.radio.emm import Emm
@@ -325,9 +326,11 @@ class Ue:
         return told
 
     async def resolve(self, host: str) -> str | None:
-        """The address a host name stands for; an address stands for itself; None when nobody knows it."""
-        found = self.routes.resolve(host)
-        return found[0] if found else None
+        """The address a host name stands for, asked across the air; None when nobody tells it."""
+        try:
+            return (await self.resolver.resolve(host))[0]
+        except NameFailed:
+            return None
 
     @property
     def lifetime(self) -> int:
