@@ -244,7 +244,9 @@ def provision(
     endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT")],
     remove: Annotated[bool, typer.Option("--remove", help="Delete the device instead.")] = False,
     psk: Annotated[str | None, typer.Option(metavar="HEX", help="Pre-shared key: DTLS only.")] = None,
-    identity: Annotated[str | None, typer.Option(help="PSK identity [default: the endpoint].")] = None,
+    identity: Annotated[
+        str | None, typer.Option(help="PSK identity [default: the IMEI, else the endpoint].")
+    ] = None,
 ) -> None:
     """Make a device known to a platform (--strict-devices, or with a key), or delete it."""
     body = None if psk is None else {"psk_hex": psk, "psk_identity": identity}
