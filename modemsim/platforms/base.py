@@ -229,7 +229,7 @@ class Platform:
         session = self._registrar.session_of(self.store[endpoint])
         if session is None or session.observation is None or self._endpoint is None:
             return
-        self._endpoint.withdraw(session.observation)
+        self._endpoint.unobserve(session.observation)
         session.observation = None
         session.device.observed = False
         session.queue.close()

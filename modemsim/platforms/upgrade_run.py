@@ -290,7 +290,7 @@ class UpgradeRun:
         coap, observation = self._owner.coap, self._observation
         self._observation = None
         if coap is not None and observation is not None and observation.active:
-            coap.withdraw(observation)
+            coap.unobserve(observation)
 
     def _move(self, event: UpgradeEvent, description: str | None = None) -> None:
         upgrade = self._upgrade
