@@ -283,7 +283,7 @@ class HostedSession:
         if self.registered:
             self._forget_client()
             self._lost = True
-            self._publish("qlw.unsecured", status=self._word("qlw_register", reason))
+            self._publish("qlw.unsecured", reason=reason)
 
     def _on_update_failed(self, automatic: bool, message_id: int, reason: str | None) -> None:
         self._reason = reason
