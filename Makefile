@@ -1,4 +1,4 @@
-# `make run` and `make test` need Python 3.11 or newer, git, make and a C compiler; nothing else.
+# `make run` and `make test` need Python 3.11 or newer, git and make; a C compiler only where a package has no wheel.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 VENV ?= .venv

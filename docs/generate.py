@@ -17,8 +17,8 @@ from modemsim.at.command import CommandDoc
 from modemsim.at.result import ErrorTable
 from modemsim.commands.catalogue import catalogue
 from modemsim.faults import FAULTS
-from modemsim.lwm2m import firmware
-from modemsim.platforms import upgrades
+from modemsim.lwm2m import firmware, states
+from modemsim.platforms import downlinks, upgrades
 from modemsim.profile import Profile, Urc, available, load
 from modemsim.profile.events import EVENTS
 from modemsim.radio import emm, psm, rrc
@@ -35,6 +35,8 @@ MACHINES = {
     "TCP/IP task of the SIM7020 series": (cip_states.TRANSITIONS, "modemsim/ue/cip_states.py"),
     "One connection of that task": (cip_states.LINK_TRANSITIONS, "modemsim/ue/cip_states.py"),
     "Session with the platform": (cloud_states.TRANSITIONS, "modemsim/ue/cloud_states.py"),
+    "Registration (LwM2M)": (states.TRANSITIONS, "modemsim/lwm2m/states.py"),
+    "Downlink command at its platform": (downlinks.TRANSITIONS, "modemsim/platforms/downlinks.py"),
     "Firmware update (object 5)": (firmware.TRANSITIONS, "modemsim/lwm2m/firmware.py"),
     "One device of an upgrade task": (upgrades.TRANSITIONS, "modemsim/platforms/upgrades.py"),
     "EMM (mobile network)": (emm.TRANSITIONS, "modemsim/radio/emm.py"),

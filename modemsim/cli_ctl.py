@@ -244,7 +244,9 @@ def provision(
     endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT")],
     remove: Annotated[bool, typer.Option("--remove", help="Delete the device instead.")] = False,
     psk: Annotated[str | None, typer.Option(metavar="HEX", help="Pre-shared key: DTLS only.")] = None,
-    identity: Annotated[str | None, typer.Option(help="PSK identity [default: the endpoint].")] = None,
+    identity: Annotated[
+        str | None, typer.Option(help="PSK identity [default: the IMEI, else the endpoint].")
+    ] = None,
 ) -> None:
     """Make a device known to a platform (--strict-devices, or with a key), or delete it."""
     body = None if psk is None else {"psk_hex": psk, "psk_identity": identity}
@@ -345,15 +347,18 @@ def network(
     if neighbour is not None:
         changes["neighbour"] = _cell(neighbour)
     words = [*(values or []), *([] if nat_timeout is None else [f"nat_timeout={nat_timeout}"])]
+    client = _client(context)
+    _show(client.call("PATCH", "/network", changes | _written(client, words)))
+
+
+def _written(client: Client, words: list[str]) -> dict[str, Any]:
+    """What KEY=VALUE words change in the network; raises CliError."""
     for word in words:
         if "=" not in word:
             fail(f"network {word}: write KEY=VALUE, for example nat_timeout=60")
-    client = _client(context)
     now = client.call("GET", "/network") if words else {}
-    for word in words:
-        key, _, text = word.partition("=")
-        changes[key] = _value(text, now.get(key))
-    _show(client.call("PATCH", "/network", changes))
+    pairs = [word.partition("=")[::2] for word in words]
+    return {key: _value(text, now.get(key)) for key, text in pairs}
 
 
 def _cell(text: str) -> dict[str, int] | None:

@@ -16,6 +16,7 @@ _LONGEST_TOKEN = 8
 _PAYLOAD_MARKER = 0xFF
 _CLASSES = (0, 2, 4, 5)
 _LARGEST_BLOCK = 6
+_LARGEST_DETAIL = 31
 
 
 class Malformed(Exception):
@@ -136,6 +137,15 @@ def decode(data: bytes, peer: Peer) -> Message:
         return Message.decode(data, peer)
     except (error.UnparsableMessage, ValueError) as problem:
         raise Malformed(f"option value: {problem}", reset) from None
+
+
+def error_code(text: str) -> int:
+    """The number of an error code as it is written, such as 5.03 (RFC 7252 12.1.2); raises ValueError."""
+    kind, _, detail = text.partition(".")
+    digits = detail.isascii() and detail.isdecimal() and len(detail) == 2
+    if kind not in ("4", "5") or not digits or int(detail) > _LARGEST_DETAIL:
+        raise ValueError("write a CoAP error code such as 5.03")
+    return int(kind) << 5 | int(detail)
 
 
 def describe(message: Message) -> dict[str, object]:

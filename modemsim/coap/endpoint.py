@@ -223,13 +223,14 @@ class Endpoint:
         return self._observing(message, on_notification)
 
     def unobserve(self, observation: Observation) -> Observation:
-        """End an observation by a request with Observe 1 (RFC 7641 3.6); its `response` is the answer."""
-        request = observation.request
+        """Tell the peer that the observation is over: the same request with Observe 1 (RFC 7641 3.6).
+
+        Token and all other options are those of the request that began it. On this side it is over at once;
+        the `response` of the result is the answer.
+        """
         observation.cancel()
-        message = Message(code=request.code, uri_path=request.opt.uri_path, observe=1)
-        message.opt.accept = request.opt.accept
-        message.remote, message.token = request.remote, request.token
-        return self._observing(message, lambda notification: None)
+        message = observation.request.copy(observe=1, mid=None)
+        return self._observing(message, lambda late: None)
 
     def _observing(self, message: Message, on_notification: Callable[[Message], None]) -> Observation:
         key = (message.token, message.remote)
@@ -241,24 +242,6 @@ class Endpoint:
         reset = error.MessageError
         observation.sent(self._messages.send_message(message, lambda: observation.failed(reset())))
         return observation
-
-    def withdraw(self, observation: Observation) -> Observation:
-        """Tell the peer that a resource is observed no longer: Observe 1 with the same token (RFC 7641 3.6).
-
-        The result carries the answer; the observation given is over at once.
-        """
-        asked = observation.request
-        observation.active = False
-        message = Message(code=asked.code, uri_path=asked.opt.uri_path)
-        message.token = asked.token
-        message.remote = asked.remote
-        message.opt.observe = 1
-        key = (message.token, message.remote)
-        cancelled = Observation(message, lambda late: None, lambda: _drop(self._observations, key))
-        self._observations[key] = cancelled
-        reset = error.MessageError
-        cancelled.sent(self._messages.send_message(message, lambda: cancelled.failed(reset())))
-        return cancelled
 
     def follow(self, observation: Observation, to: Address) -> None:
         """Take the notifications of an observation from another address: its peer has moved."""

@@ -17,7 +17,7 @@ from modemsim.at.params import Choice, Hex, Int, Text, Token
 from modemsim.at.result import MISSING_PARAMETER, SURPLUS_PARAMETER, Refusal
 from modemsim.coap.dtls.engine import Suite
 from modemsim.commands import needs
-from modemsim.commands.simcom_needs import release_assistance
+from modemsim.commands.simcom_needs import no_session, release_assistance
 from modemsim.lwm2m.endpoint_name import EndpointForm, endpoint_name
 from modemsim.net.resolver import PATIENCE
 from modemsim.ue.cloud_states import Cloud
@@ -71,12 +71,6 @@ def enabled(ue: Ue) -> None:
     """A platform that has not sent the module away (object 1, Disable)."""
     if ue.cloud.disabled:
         raise Refusal("disabled")
-
-
-def no_session(ue: Ue) -> None:
-    """No session, not even one that is being taken down."""
-    if not ue.cloud.free:
-        raise Refusal("session_exists")
 
 
 def outside_session(ue: Ue) -> None:

@@ -11,7 +11,7 @@ from modemsim.at.params import Hex, Int, Text, Token
 from modemsim.at.result import MISSING_PARAMETER, Refusal
 from modemsim.commands import needs
 from modemsim.commands.settings import SettingCommand
-from modemsim.commands.simcom_needs import release_assistance
+from modemsim.commands.simcom_needs import no_session, release_assistance
 from modemsim.net.resolver import PATIENCE
 from modemsim.ue.cloud_states import Cloud
 from modemsim.ue.module import Ue
@@ -25,12 +25,6 @@ IOT = Service(name="iot", ends_on_reset=False)
 """A CM2MCLI session outlives a failed update and a lost observation (MT2625 reference client)."""
 
 RETRIES = "+CCTUPNUM.times"
-
-
-def no_session(ue: Ue) -> None:
-    """No session, not even one that is being taken down."""
-    if not ue.cloud.free:
-        raise Refusal("session_exists")
 
 
 def registered(ue: Ue) -> None:

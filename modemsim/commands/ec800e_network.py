@@ -289,7 +289,7 @@ class Qcfg(Command):
 
     def _told(self, ue: Ue, item: str) -> str:
         if item == "band":
-            mask = sum(1 << band - 1 for band in ue.settings.get("+QBAND.bands"))
+            mask = sum(1 << band - 1 for band in ue.access.bands)
             return f"0x0,0x{mask:x},0x0"
         return ",".join(f'"{one}"' if isinstance(one, str) else str(one) for one in self._kept(ue, item))
 

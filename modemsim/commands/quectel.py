@@ -38,7 +38,7 @@ class Qband(Command):
     third = Int(1, 88, optional=True, doc="third choice")
 
     def read(self, ue: Ue) -> str:
-        return "+QBAND: " + ",".join(map(str, ue.settings.get("+QBAND.bands")))
+        return "+QBAND: " + ",".join(map(str, ue.access.bands))
 
     def write(self, ue: Ue, count: int, first: int | None, second: int | None, third: int | None) -> None:
         chosen = [band for band in (first, second, third) if band is not None]

@@ -22,6 +22,12 @@ def supplied_usim(ue: Ue) -> None:
     supplied_card(ue)
 
 
+def no_session(ue: Ue) -> None:
+    """No session, not even one that is being taken down."""
+    if not ue.cloud.free:
+        raise Refusal("session_exists")
+
+
 def release_assistance(ue: Ue) -> int:
     """The release assistance of AT+CNBIOTRAI; it goes with one uplink."""
     rai = int(ue.settings.get(RAI))

@@ -70,7 +70,7 @@ class Nsocr(NeulSocket):
         if said["family"] == "AF_INET6" or said["local_address"] not in (None, ue.radio.ip):
             raise Refusal("no_family")
         kind = Kind.TCP if protocol == 6 else Kind.UDP
-        if local_port and any(one.kind is kind and one.local_port == local_port for one in ue.sockets):
+        if any(one.holds_port(kind, local_port) for one in ue.sockets):
             raise Refusal("port_taken")
         id = ue.sockets.free(start=int(_platform_has_it(ue, 0)))
         if id is None:

@@ -93,8 +93,7 @@ class Csob(SimcomSocket):
             _refuse(ue, id, "parameter")
         if socket.state is not State.INITIAL or socket.local_port:
             _refuse(ue, id, "value")
-        udp = socket.kind is Kind.UDP
-        if any(one.local_port == port and (one.kind is Kind.UDP) is udp for one in _open_ones(ue)):
+        if any(one.holds_port(socket.kind, port) for one in _open_ones(ue)):
             _refuse(ue, id, "bind")
         socket.local_port = port
         if not socket.stream:

@@ -7,29 +7,23 @@ state.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from modemsim.control import models
-from modemsim.control.faults import fault_routes
-from modemsim.control.follow import Follower
-from modemsim.control.platforms import platform_routes
+from modemsim.control import follow, models, platforms, upgrades
 
 if TYPE_CHECKING:
-    from modemsim.radio.network import Network
     from modemsim.simulation import Simulation
     from modemsim.trace import Trace
     from modemsim.world import World
 
 API_VERSION = "1"
 PREFIX = "/api/v1"
-NDJSON = "application/x-ndjson"
 PAGE = Path(__file__).with_name("page.html")
 POLICY = "default-src 'self' 'unsafe-inline'"
 """The page loads nothing from elsewhere."""
@@ -39,14 +33,10 @@ _ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": models.Problem} for 
 
 def create_app(simulation: Simulation, token: str | None = None) -> FastAPI:
     """The API over `simulation`; with a token every /api/v1 request needs it as a bearer token."""
+    from modemsim.control import faults, module  # what platforms alone do without
 
-    def routes(router: APIRouter) -> None:
-        _module_routes(router, simulation)
-        platform_routes(router, simulation.world)
-        _air_routes(router, simulation)
-        fault_routes(router, simulation)
-
-    app = _app(simulation.trace, token, routes)
+    app = _app(simulation.trace, token, module.router, platforms.router, upgrades.router, faults.router)
+    app.state.simulation, app.state.world = simulation, simulation.world
 
     @app.get("/", include_in_schema=False)
     async def page() -> HTMLResponse:
@@ -58,17 +48,18 @@ def create_app(simulation: Simulation, token: str | None = None) -> FastAPI:
 
 def create_platform_app(world: World, token: str | None = None) -> FastAPI:
     """The part of the API that platforms without a module have."""
-    return _app(world.trace, token, lambda router: platform_routes(router, world))
+    app = _app(world.trace, token, platforms.router, upgrades.router)
+    app.state.world = world
+    return app
 
 
-def _app(trace: Trace, token: str | None, routes: Callable[[APIRouter], None]) -> FastAPI:
+def _app(trace: Trace, token: str | None, *parts: APIRouter) -> FastAPI:
     app = FastAPI(title="modemsim control API", version=API_VERSION, docs_url=None, redoc_url=None)
-    follower = Follower(trace)
     router = APIRouter(prefix=PREFIX, dependencies=[Depends(_guard(token))], responses=_ERRORS)
-    routes(router)
-    _trace_routes(router, follower)
+    for part in (*parts, follow.router):
+        router.include_router(part)
     app.include_router(router)
-    app.state.follower = follower
+    app.state.follower = follow.Follower(trace)
     app.add_exception_handler(RequestValidationError, _explain_validation)
     app.add_exception_handler(StarletteHTTPException, _explain_http)
     return app
@@ -107,67 +98,3 @@ async def _explain_http(request: Request, error: Exception) -> JSONResponse:
     elif detail == "Method Not Allowed":
         detail = f"{request.url.path} cannot be asked with {request.method}"
     return JSONResponse({"detail": detail}, error.status_code, headers=dict(error.headers or {}))
-
-
-def _module_routes(router: APIRouter, simulation: Simulation) -> None:
-    @router.get("/module")
-    async def module() -> models.Module:
-        """The running module: who it is and the state of everything in it."""
-        return models.Module.model_validate(simulation.status())
-
-    @router.get("/module/energy")
-    async def energy(battery_mah: Annotated[float | None, Query(gt=0)] = None) -> models.Energy:
-        """The charge taken so far, and how long a battery lasts at that rate."""
-        return models.Energy.model_validate(simulation.energy(battery_mah))
-
-    @router.post("/module/power")
-    async def power(request: models.PowerRequest) -> models.Module:
-        """Switch the module on or off, reset it, or cut its supply."""
-        try:
-            await simulation.power(request.action)
-        except ValueError as error:
-            raise HTTPException(409, str(error)) from None
-        return models.Module.model_validate(simulation.status())
-
-    @router.post("/module/wake")
-    async def wake() -> models.Module:
-        """Pull the pin that wakes a sleeping chip."""
-        simulation.wake()
-        return models.Module.model_validate(simulation.status())
-
-    @router.post("/module/sim")
-    async def sim(request: models.SimRequest) -> models.Module:
-        """Put the USIM in, or take it out."""
-        simulation.sim_present(request.present)
-        return models.Module.model_validate(simulation.status())
-
-
-def _air_routes(router: APIRouter, simulation: Simulation) -> None:
-    @router.get("/network")
-    async def network() -> models.Network:
-        """The access network as it is now."""
-        return _network(simulation.network)
-
-    @router.patch("/network")
-    async def change_network(changes: models.NetworkChanges) -> models.Network:
-        """Change the access network, all values or none."""
-        try:
-            simulation.network.patch(**changes.model_dump(exclude_unset=True))
-        except ValueError as error:
-            raise HTTPException(422, str(error)) from None
-        return _network(simulation.network)
-
-
-def _trace_routes(router: APIRouter, follower: Follower) -> None:
-    @router.get("/trace", response_class=StreamingResponse)
-    async def trace(follow: Annotated[bool, Query()] = False) -> StreamingResponse:
-        """Everything that happened, one JSON object a line; `follow=1` goes on with what happens next."""
-        return StreamingResponse(follower.lines(follow=follow), media_type=NDJSON)
-
-
-def _network(network: Network) -> models.Network:
-    values = network.values()
-    latency = values["latency"]
-    return models.Network.model_validate(
-        values | {"latency": None if latency is None else (latency.low, latency.mode, latency.high)}
-    )

@@ -6,9 +6,14 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import StreamingResponse
 
 from modemsim.trace import Record, Trace
 
+NDJSON = "application/x-ndjson"
 BACKLOG = 10_000
 """Records kept for a client that reads slowly; older ones are dropped and counted in the stream."""
 
@@ -59,3 +64,19 @@ class Follower:
         finally:
             unsubscribe()
             self._wakers.discard(waker)
+
+
+router = APIRouter()
+
+
+async def _follower(request: Request) -> Follower:
+    follower: Follower = request.app.state.follower
+    return follower
+
+
+@router.get("/trace", response_class=StreamingResponse)
+async def trace(
+    follower: Annotated[Follower, Depends(_follower)], follow: Annotated[bool, Query()] = False
+) -> StreamingResponse:
+    """Everything that happened, one JSON object a line; `follow=1` goes on with what happens next."""
+    return StreamingResponse(follower.lines(follow=follow), media_type=NDJSON)

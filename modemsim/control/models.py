@@ -36,7 +36,7 @@ class SimRequest(_Request):
 class DeviceRequest(_Request):
     """A device as its owner makes it known; with a key it can only register over DTLS.
 
-    Without `psk_identity` the endpoint name is the identity.
+    Without `psk_identity` the device's IMEI, or else its endpoint name, is the identity.
     """
 
     psk_hex: Annotated[str, AfterValidator(_hex)] | None = Field(
@@ -182,7 +182,7 @@ class Lwm2m(BaseModel):
 
 
 class Time(BaseModel):
-    """Simulated time: seconds since the start, and the network's date."""
+    """Simulated time: seconds since the start, and the date in the module's calendar."""
 
     simulated_seconds: float
     utc: str
@@ -215,7 +215,7 @@ class Energy(BaseModel):
 
 
 class PlatformSummary(BaseModel):
-    """A built-in platform and where its UDP port really is."""
+    """A built-in platform and where it really is: a UDP port, of AEP's MQTT and TCP services a TCP port."""
 
     name: str
     address: str

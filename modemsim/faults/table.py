@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from modemsim.coap.codec import error_code
 from modemsim.timing import parse_duration
 from modemsim.ue.line_faults import Answer, Rule
 
@@ -236,11 +237,8 @@ def read_byte(text: str) -> int:
 
 
 def read_code(text: str) -> int:
-    """A CoAP error code (RFC 7252 12.1.2)."""
-    kind, _, detail = text.partition(".")
-    if kind not in ("4", "5") or len(detail) != 2 or not detail.isdecimal():
-        raise ValueError("write a CoAP error code such as 5.03")
-    return int(kind) << 5 | int(detail)
+    """A CoAP error code."""
+    return error_code(text)
 
 
 def read_lines(text: str) -> tuple[str, ...]:

@@ -7,7 +7,11 @@ from collections.abc import Callable
 from modemsim.lwm2m.model import ObjectInstance
 from modemsim.lwm2m.policy import Policy
 
-LIFETIME, DISABLE, DISABLE_TIMEOUT, BINDING, UPDATE_TRIGGER = 1, 4, 5, 7, 8
+ACCOUNT = (1, 0)
+"""The one account that a module has."""
+
+SHORT_ID, LIFETIME, MIN_PERIOD, MAX_PERIOD = 0, 1, 2, 3
+DISABLE, DISABLE_TIMEOUT, BINDING, UPDATE_TRIGGER = 4, 5, 7, 8
 DEFAULT_DISABLE_TIMEOUT = 86400
 """Seconds a disabled client stays away unless the server says how long (OMA LwM2M 1.0.2, E.2)."""
 

@@ -18,6 +18,7 @@ from modemsim.coap import blockwise
 from modemsim.coap.blockwise import BlockTransfers
 from modemsim.coap.endpoint import Address, DatagramSocket, Endpoint, Tuning
 from modemsim.lwm2m import content, tlv, values
+from modemsim.lwm2m.account import BINDING, LIFETIME, SHORT_ID
 from modemsim.lwm2m.model import Kind, ObjectModel, Path, Refusal, Value
 from modemsim.lwm2m.objects import NO_SECURITY, PRE_SHARED_KEY, SECURITY, SERVER
 from modemsim.lwm2m.outcome import UNSECURED, outcome_of
@@ -32,8 +33,7 @@ _MODELS = {model.id: model for model in (SECURITY, SERVER)}
 _IGNORED = 2
 """Access control: taken and not used, for there is one server."""
 
-_URI, _IS_BOOTSTRAP, _MODE, _IDENTITY, _KEY, _SHORT_ID = 0, 1, 2, 3, 5, 10
-_SERVER_SHORT_ID, _LIFETIME, _BINDING = 0, 1, 7
+_URI, _IS_BOOTSTRAP, _MODE, _IDENTITY, _KEY, _SERVER_ID = 0, 1, 2, 3, 5, 10
 
 Instances = dict[tuple[int, int], dict[int, Value]]
 """What the server wrote: values by resource, by object and instance."""
@@ -72,8 +72,8 @@ def account_of(instances: Instances) -> Account:
         identity, key = security.get(_IDENTITY, b""), security.get(_KEY, b"")
         if not isinstance(identity, bytes) or not isinstance(key, bytes) or secured > bool(identity and key):
             raise ValueError("no identity or key")
-        server = _server_of(instances, security.get(_SHORT_ID))
-        lifetime = server.get(_LIFETIME, DEFAULT_LIFETIME)
+        server = _server_of(instances, security.get(_SERVER_ID))
+        lifetime = server.get(LIFETIME, DEFAULT_LIFETIME)
         return Account(
             host=uri.hostname,
             port=uri.port or _PORTS[uri.scheme],
@@ -81,7 +81,7 @@ def account_of(instances: Instances) -> Account:
             identity=identity.decode(),
             key=key,
             lifetime=lifetime if isinstance(lifetime, int) else DEFAULT_LIFETIME,
-            binding=_text(server.get(_BINDING)) or "U",
+            binding=_text(server.get(BINDING)) or "U",
         )
     raise ValueError("no LwM2M server")
 
@@ -92,7 +92,7 @@ def _text(value: Value | None) -> str:
 
 def _server_of(instances: Instances, short_id: Value | None) -> dict[int, Value]:
     for (object_id, _), server in sorted(instances.items()):
-        if object_id == SERVER.id and server.get(_SERVER_SHORT_ID) == short_id:
+        if object_id == SERVER.id and server.get(SHORT_ID) == short_id:
             return server
     raise ValueError(f"no server account with the short id {short_id!r}")
 

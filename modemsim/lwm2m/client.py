@@ -15,7 +15,7 @@ from modemsim.coap import blockwise
 from modemsim.coap.blockwise import BlockTransfers
 from modemsim.coap.endpoint import Address, DatagramSocket, Endpoint, MessageEvent, Tuning
 from modemsim.lwm2m import content
-from modemsim.lwm2m.account import complete
+from modemsim.lwm2m.account import ACCOUNT, complete
 from modemsim.lwm2m.attributes import AttributeStore
 from modemsim.lwm2m.connection import Secured
 from modemsim.lwm2m.hosted import HostedRequests, ResourceValue, encode
@@ -396,7 +396,7 @@ class Client:
     def _complete_server_object(self) -> None:
         """Give object 1 what only the client knows: lifetime, binding, update trigger, disable."""
         try:
-            server = self._objects.instance(1, 0)
+            server = self._objects.instance(*ACCOUNT)
         except KeyError:
             return
         complete(

@@ -14,14 +14,13 @@ from aiocoap.numbers.constants import Reliable, Unreliable
 from modemsim.coap.blockwise import BlockTransfers
 from modemsim.coap.endpoint import MessageEvent
 from modemsim.lwm2m import content
+from modemsim.lwm2m.account import ACCOUNT, MAX_PERIOD, MIN_PERIOD
 from modemsim.lwm2m.attributes import AttributeStore
 from modemsim.lwm2m.model import Path
 from modemsim.lwm2m.policy import Policy
 from modemsim.lwm2m.tree import ObjectTree, Target
 
 _OBSERVE_VALUES = 1 << 24
-_SERVER = (1, 0)
-_DEFAULT_PMIN, _DEFAULT_PMAX = 2, 3
 _OUTCOMES = {"tx": "sent", "ack": "ack", "rst": "rst", "timeout": "timeout"}
 
 
@@ -216,13 +215,13 @@ class Observations:
         attributes = self._attributes.effective(path)
         pmin, pmax = attributes.pmin, attributes.pmax
         return (
-            self._default(_DEFAULT_PMIN) if pmin is None else pmin,
-            self._default(_DEFAULT_PMAX) if pmax is None else pmax,
+            self._default(MIN_PERIOD) if pmin is None else pmin,
+            self._default(MAX_PERIOD) if pmax is None else pmax,
         )
 
     def _default(self, resource_id: int) -> int:
         try:
-            value = self._tree.instance(*_SERVER).read(resource_id)
+            value = self._tree.instance(*ACCOUNT).read(resource_id)
         except KeyError:
             return 0
         return value if isinstance(value, int) else 0

@@ -20,8 +20,7 @@ from modemsim.platforms.downlinks import Downlink, DownlinkEvent, DownlinkQueue,
 from modemsim.platforms.gate import Gate
 from modemsim.platforms.names import device_id
 from modemsim.platforms.observer import DataObserver
-from modemsim.platforms.questions import Question, Questioner
-from modemsim.platforms.questions import segments as _segments
+from modemsim.platforms.questions import Question, Questioner, segments
 from modemsim.platforms.registrar import Registrar
 from modemsim.platforms.session import Session
 from modemsim.platforms.site import RegistrationSite
@@ -229,7 +228,7 @@ class Platform:
         session = self._registrar.session_of(self.store[endpoint])
         if session is None or session.observation is None or self._endpoint is None:
             return
-        self._endpoint.withdraw(session.observation)
+        self._endpoint.unobserve(session.observation)
         session.observation = None
         session.device.observed = False
         session.queue.close()
@@ -380,7 +379,7 @@ class Platform:
         session = self._registrar.session_of(device)
         if self._endpoint is None or session is None or device.address is None:
             raise Unanswered
-        path = _segments(self.style.downlink_path)
+        path = segments(self.style.downlink_path)
         message = Message(code=Code.PUT, content_format=_OCTET_STREAM, uri_path=path, payload=payload)
         try:
             response = await ask(self._endpoint, message, device.address)

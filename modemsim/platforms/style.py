@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from aiocoap import Code
 
+from modemsim.net.routes import KNOWN, SECURED, Address
+
 
 @dataclass(frozen=True)
 class PlatformStyle:
@@ -36,8 +38,6 @@ class PlatformStyle:
     queue_window: float = 2.0
     signed_packages: bool = True
     """Whether firmware packages are signed zip files of a product; else plain files with their MD5."""
-    public: tuple[str, int] = ("127.0.0.1", 5683)
-    """Where devices find the platform: the address in the URIs of packages."""
     upgrade_delay: float = 1.0
     """Seconds from the sign of life of a device to the first question of an upgrade task."""
     upgrade_stall: float = 300.0
@@ -45,13 +45,30 @@ class PlatformStyle:
     upgrade_limit: float = 3600.0
     """Seconds an update may take from Execute to the next registration."""
 
+    @property
+    def public(self) -> Address:
+        """Where devices find the platform: the address in the URIs of packages."""
+        return documented(self.name)
+
+    @property
+    def public_secure(self) -> Address:
+        """The same by DTLS."""
+        return documented(SECURED.format(self.name))
+
+
+def documented(platform: str) -> Address:
+    """The first address in the vendors' documents that leads to a platform; raises KeyError for another."""
+    for known in KNOWN:
+        if known.platform == platform:
+            return known.ip, known.port
+    raise KeyError(platform)
+
 
 CT_IOT = PlatformStyle(
     name="ct-iot",
     title="China Telecom IoT platform (OceanConnect lineage)",
     source="BC260Y CT guide 1.1, 2.3.3 and 4.1",
     auto_reply=bytes.fromhex("AAAA0000"),
-    public=("180.101.147.115", 5683),
 )
 
 AEP = PlatformStyle(
@@ -61,5 +78,4 @@ AEP = PlatformStyle(
     unknown_device=Code.BAD_REQUEST,
     service_codec=True,
     signed_packages=False,
-    public=("221.229.214.202", 5683),
 )

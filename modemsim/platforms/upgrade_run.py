@@ -14,6 +14,7 @@ from aiocoap import Code, Message, error
 
 from modemsim.coap.blockwise import ask
 from modemsim.coap.endpoint import Endpoint, Observation
+from modemsim.platforms.questions import segments
 from modemsim.platforms.store import Device
 from modemsim.platforms.upgrades import DeviceUpgrade, UpgradeEvent, Upgrades, UpgradeState
 
@@ -237,7 +238,7 @@ class UpgradeRun:
         if coap is None or address is None:
             raise _Silent
         self._let_go()
-        message = Message(code=Code.GET, uri_path=_segments(_STATE))
+        message = Message(code=Code.GET, uri_path=segments(_STATE))
         self._observation = coap.observe(message, address, self._notified)
         try:
             answer = await self._observation.response
@@ -259,7 +260,7 @@ class UpgradeRun:
 
     async def _read(self, path: str, *, needed: bool = True) -> str:
         try:
-            response = await self._ask(Message(code=Code.GET, uri_path=_segments(path), accept=0))
+            response = await self._ask(Message(code=Code.GET, uri_path=segments(path), accept=0))
         except _Ended:
             if needed:
                 raise
@@ -290,7 +291,7 @@ class UpgradeRun:
         coap, observation = self._owner.coap, self._observation
         self._observation = None
         if coap is not None and observation is not None and observation.active:
-            coap.withdraw(observation)
+            coap.unobserve(observation)
 
     def _move(self, event: UpgradeEvent, description: str | None = None) -> None:
         upgrade = self._upgrade
@@ -364,11 +365,7 @@ class UpgradeRuns:
 
 
 def _message(code: Code, path: str, payload: bytes | None = None) -> Message:
-    message = Message(code=code, uri_path=_segments(path), payload=payload or b"")
+    message = Message(code=code, uri_path=segments(path), payload=payload or b"")
     if payload is not None:
         message.opt.content_format = 0
     return message
-
-
-def _segments(path: str) -> tuple[str, ...]:
-    return tuple(path.strip("/").split("/"))

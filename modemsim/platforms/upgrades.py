@@ -19,9 +19,6 @@ from modemsim.platforms.style import PlatformStyle
 PACKAGE_PATH = "fw"
 """First segment of the URIs under which a platform serves packages."""
 
-SECURE_PORT = 5684
-"""Where devices reach every platform by DTLS (RFC 7252, 12.7)."""
-
 
 class UpgradeState(StrEnum):
     """Where one device of a task is; the last three are final."""
@@ -139,7 +136,7 @@ class Upgrades:
         self.tasks: dict[str, UpgradeTask] = {}
         self.public: Address = style.public
         """Where devices reach the platform; the host and port of package URIs."""
-        self.public_secure: Address = (style.public[0], SECURE_PORT)
+        self.public_secure: Address = style.public_secure
         """The same by DTLS."""
 
     def create(

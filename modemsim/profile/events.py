@@ -1,4 +1,4 @@
-"""What can happen inside a module: the words that `on` of a [[urcs]] table takes, and what each means."""
+"""What can happen inside a module: the words that `on` of a [[urcs]] table takes, and those for the trace."""
 
 from __future__ import annotations
 
@@ -144,3 +144,21 @@ EVENTS: Mapping[str, str] = {
     "mqtt.status": "the connection to the MQTT server is gone, and why",
 }
 """Event -> what happened, for the manual pages and the console."""
+
+TRACE_ONLY: Mapping[str, str] = {
+    "cip.full": "received data was dropped: no room",
+    "cloud.downlink": "the platform wrote data; what becomes of it is told by downlink.*",
+    "cloud.path_unobserved": "the platform does not observe another resource any more",
+    "mqtt.dropped": "a message was dropped: too long, or no place was free",
+    "pdp": "the default context came up or went down",
+    "qlw.object_added": "the host declared an object",
+    "qlw.object_removed": "the host took an object back",
+    "qlw.unsecured": "the DTLS session could not be made anew",
+    "rate.reverted": "a rate that the host did not confirm was given up",
+    "socket.ending": "the peer ended the connection, and data waits to be read",
+    "socket.ignored": "received data was dropped, as the host asked for",
+    "ssl.broken": "a TLS connection is gone with the data connection",
+    "ssl.ending": "the peer ended a TLS connection, and data waits to be read",
+    "ssl.full": "data of a TLS connection was dropped: no room",
+}
+"""What is published for the trace and other parts of the module: no module has a line for it."""

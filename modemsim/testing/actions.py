@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from modemsim.coap.codec import error_code
 from modemsim.testing.action_table import (
     ACTIONS,
     Action,
@@ -52,13 +53,8 @@ def lookup(status: Mapping[str, Any], key: str) -> str:
 
 
 def _code(word: str) -> int | None:
-    """The number of a CoAP error code such as 4.03 (RFC 7252 12.1.2); None for "off"."""
-    if word == "off":
-        return None
-    kind, _, detail = word.partition(".")
-    if kind not in ("4", "5") or len(detail) != 2 or not detail.isdecimal():
-        raise ValueError(word)
-    return int(kind) << 5 | int(detail)
+    """A CoAP error code; None for "off"."""
+    return None if word == "off" else error_code(word)
 
 
 def _fraction(word: str) -> float:
@@ -156,15 +152,9 @@ async def network_neighbour(
     network.patch(neighbour=None if rsrp is None else cell)
 
 
-def _endpoint(stage: Stage) -> str:
-    """The module's LwM2M endpoint name; its IMEI before it registered."""
-    status = stage.simulation.status()
-    return str(status["lwm2m"]["endpoint"] or status["imei"])
-
-
 def _platform(stage: Stage) -> Platform:
     """The platform the module is registered at, else one that knows it; raises ActionFailed."""
-    endpoint = _endpoint(stage)
+    endpoint = stage.simulation.endpoint
     known = [platform for platform in stage.simulation.platforms.values() if endpoint in platform.store]
     if not known:
         raise ActionFailed(f"no platform knows the device {endpoint}")
@@ -189,7 +179,7 @@ def _heard_by(stage: Stage) -> tuple[Platform | ConnectedPlatform, str]:
     if known:
         _, endpoint, platform = max(known, key=lambda found: found[0])
         return platform, endpoint
-    return _platform(stage), _endpoint(stage)
+    return _platform(stage), stage.simulation.endpoint
 
 
 def _uplinks(stage: Stage) -> list[Uplink]:
@@ -216,13 +206,13 @@ async def platform_send(stage: Stage, limit: float | None, payload: bytes) -> No
 @_action("platform forget")
 async def platform_forget(stage: Stage, limit: float | None) -> None:
     """Drop the platform's observation, so that the next notification is answered with RST."""
-    _platform(stage).forget(_endpoint(stage))
+    _platform(stage).forget(stage.simulation.endpoint)
 
 
 @_action("platform cancel")
 async def platform_cancel(stage: Stage, limit: float | None) -> None:
     """End the platform's observation in good order, so that the module knows."""
-    _platform(stage).cancel(_endpoint(stage))
+    _platform(stage).cancel(stage.simulation.endpoint)
 
 
 @_action("platform down")
@@ -250,7 +240,7 @@ async def platform_refuse(stage: Stage, limit: float | None, code: int | None) -
     from aiocoap import Code
 
     for platform in stage.simulation.platforms.values():
-        platform.refuse(_endpoint(stage), None if code is None else Code(code))
+        platform.refuse(stage.simulation.endpoint, None if code is None else Code(code))
 
 
 @_action("platform key", _HEX, Parameter("IDENTITY", str, optional=True))
@@ -264,13 +254,13 @@ async def platform_key(stage: Stage, limit: float | None, key: bytes, identity: 
 @_action("platform lose session")
 async def platform_lose_session(stage: Stage, limit: float | None) -> None:
     """Let the platform forget the module's DTLS session, as a server that was restarted."""
-    _platform(stage).lose_session(_endpoint(stage))
+    _platform(stage).lose_session(stage.simulation.endpoint)
 
 
 @_action("platform disable", _DURATION)
 async def platform_disable(stage: Stage, limit: float | None, seconds: float) -> None:
     """Send the module away for this time by executing Disable of object 1."""
-    _platform(stage).disable(_endpoint(stage), int(seconds))
+    _platform(stage).disable(stage.simulation.endpoint, int(seconds))
 
 
 @_action("platform uplinks", _COUNT)

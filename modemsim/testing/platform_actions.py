@@ -16,7 +16,6 @@ from modemsim.testing.action_table import (
     until,
     words_of,
 )
-from modemsim.testing.actions import _endpoint as endpoint_of
 from modemsim.testing.actions import _platform as platform_of
 
 __all__: list[str] = []
@@ -26,7 +25,7 @@ __all__: list[str] = []
 async def platform_command(stage: Stage, limit: float | None, service: int, body: bytes) -> None:
     """Send a command of this service id with this body to the module, under a new task id (AEP)."""
     try:
-        stage.downlink = platform_of(stage).command(endpoint_of(stage), service, body)
+        stage.downlink = platform_of(stage).command(stage.simulation.endpoint, service, body)
     except (TypeError, ValueError) as error:
         raise ActionFailed(str(error)) from None
 
@@ -43,25 +42,25 @@ async def platform_response(stage: Stage, limit: float | None, body: bytes) -> N
 @action("platform queue", SWITCH)
 async def platform_queue(stage: Stage, limit: float | None, on: bool) -> None:
     """Let commands to the module wait until it is heard, as for one that saves power, or no longer."""
-    platform_of(stage).save_power(endpoint_of(stage), on)
+    platform_of(stage).save_power(stage.simulation.endpoint, on)
 
 
 @action("platform observe", Parameter("PATH", str))
 async def platform_observe(stage: Stage, limit: float | None, path: str) -> None:
     """Observe one more path of the module."""
-    platform_of(stage).ask(endpoint_of(stage), "observe", path)
+    platform_of(stage).ask(stage.simulation.endpoint, "observe", path)
 
 
 @action("platform cancel", Parameter("PATH", str))
 async def platform_cancel(stage: Stage, limit: float | None, path: str) -> None:
     """End the observation of such a path."""
-    platform_of(stage).ask(endpoint_of(stage), "cancel", path)
+    platform_of(stage).ask(stage.simulation.endpoint, "cancel", path)
 
 
 @action("platform read", Parameter("PATH", str))
 async def platform_read(stage: Stage, limit: float | None, path: str) -> None:
     """Read a path of the module."""
-    stage.question = platform_of(stage).ask(endpoint_of(stage), "read", path)
+    stage.question = platform_of(stage).ask(stage.simulation.endpoint, "read", path)
 
 
 @action("platform write", Parameter("PATH", str), HEX, words_of("text", "tlv", "octets", optional=True))
@@ -69,13 +68,13 @@ async def platform_write(
     stage: Stage, limit: float | None, path: str, payload: bytes, form: str = "octets"
 ) -> None:
     """Write a path of the module, as octets, text or TLV."""
-    stage.question = platform_of(stage).ask(endpoint_of(stage), "write", path, payload, form)
+    stage.question = platform_of(stage).ask(stage.simulation.endpoint, "write", path, payload, form)
 
 
 @action("platform execute", Parameter("PATH", str))
 async def platform_execute(stage: Stage, limit: float | None, path: str) -> None:
     """Execute a resource of the module."""
-    stage.question = platform_of(stage).ask(endpoint_of(stage), "execute", path)
+    stage.question = platform_of(stage).ask(stage.simulation.endpoint, "execute", path)
 
 
 @action("platform answer", Parameter("2.05|4.04|none", str), Parameter("HEX", bytes.fromhex, optional=True))

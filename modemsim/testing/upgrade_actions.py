@@ -19,7 +19,6 @@ from modemsim.testing.action_table import (
     until,
     words_of,
 )
-from modemsim.testing.actions import _endpoint as endpoint_of
 from modemsim.testing.actions import _platform as platform_of
 from modemsim.ue import firmware_image
 
@@ -144,7 +143,7 @@ async def platform_provision(stage: Stage, limit: float | None, name: str) -> No
     """Make the module known to a platform before it registers, as its owner does in the console."""
     if name not in stage.simulation.platforms:
         raise ActionFailed(f"there is no platform {name} in this run")
-    stage.simulation.platforms[name].store.provision(endpoint_of(stage))
+    stage.simulation.platforms[name].store.provision(stage.simulation.endpoint)
 
 
 @action("platform upgrade", Parameter("200k", firmware_image.parse_size), words_of(*KINDS, optional=True))
@@ -152,10 +151,10 @@ async def platform_upgrade(stage: Stage, limit: float | None, size: int, kind: s
     """Make an upgrade task for the module with a package of this size and kind."""
     from modemsim.platforms.software import UploadRefused
 
-    status = stage.simulation.status()
+    status, endpoint = stage.simulation.status(), stage.simulation.endpoint
     try:
         stage.upgrade = upgrade_task(
-            platform_of(stage), endpoint_of(stage), status["profile"], status["revision"], size, KINDS[kind]
+            platform_of(stage), endpoint, status["profile"], status["revision"], size, KINDS[kind]
         )
     except (UploadRefused, firmware_image.ImageError) as problem:
         raise ActionFailed(str(problem)) from None

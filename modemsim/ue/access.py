@@ -134,6 +134,11 @@ class Access:
         self._radio.start_attach()
         return True
 
+    @property
+    def bands(self) -> list[int]:
+        """The bands that are searched; empty: every band there is."""
+        return list(self._settings.get(self._table.bands)) if self._table.bands else []
+
     def choose_bands(self, bands: list[int]) -> None:
         """AT+QBAND=: search these bands only (empty: all the module has), starting at once."""
         assert self._table.bands is not None
@@ -147,7 +152,7 @@ class Access:
 
     def _switch_on(self) -> None:
         cell = [self._network.earfcn, self._network.pci]
-        in_band = not self._table.bands or self._network.band in self._settings.get(self._table.bands)
+        in_band = not self._table.bands or self._network.band in self.bands
         in_place = self._on_channel() and (self._settings.get(LOCK) or cell) == cell
         if in_band and in_place and self._settings.get("+COPS.mode") != DEREGISTER:
             self._radio.switch_on(attach=self.autoconnect)

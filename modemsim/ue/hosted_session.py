@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from aiocoap.numbers.codes import CHANGED, CONTENT, Code
 
 from modemsim.coap.endpoint import Tuning
+from modemsim.lwm2m.account import ACCOUNT, DISABLE
 from modemsim.lwm2m.bootstrap import Account, BootstrapFailed
 from modemsim.lwm2m.client import Client
 from modemsim.lwm2m.hosted import Asked, HostedRequest, ResourceValue, custom_instance
@@ -35,11 +36,7 @@ if TYPE_CHECKING:
 
 CONFIG = "+QLWCONFIG.config"
 PSK, NO_SECURITY = 0, 3
-SERVER = (1, 0)
-LIFETIME, MIN_PERIOD, MAX_PERIOD, DISABLE, DISABLE_TIMEOUT, BINDING = 1, 2, 3, 4, 5, 7
 FIRMWARE = 5
-DISABLE_SECONDS = 86400
-"""Disable Timeout that holds without one of the server (OMA LwM2M 1.0.2, E.2)."""
 
 _STATES = {
     ClientState.IDLE: Cloud.UNINITIALISED,
@@ -286,7 +283,7 @@ class HostedSession:
         if self.registered:
             self._forget_client()
             self._lost = True
-            self._publish("qlw.unsecured", status=self._word("qlw_register", reason))
+            self._publish("qlw.unsecured", reason=reason)
 
     def _on_update_failed(self, automatic: bool, message_id: int, reason: str | None) -> None:
         self._reason = reason
@@ -333,8 +330,13 @@ class HostedSession:
             self._publish("qlw.report_acked", status=status, message_id=message_id)
 
     def _on_written(self, path: Path, value: object, message_id: int) -> None:
-        if path[:2] == SERVER:
+        if path[:2] == ACCOUNT:
             self._publish("qlw.server", resource=path[2], value=value)
+
+    def _on_disabled(self, seconds: int) -> None:
+        """The server sends the module away for a time."""
+        self._publish("qlw.server", resource=DISABLE, value=seconds)
+        self._ue.spawn(self._stay_away(seconds))
 
     # ------------------------------------------------------------ inside
 
@@ -358,9 +360,6 @@ class HostedSession:
         tree = ObjectTree(*standard_objects(ue, server, secured=config.security == PSK))
         for (object_id, instance_id), resources in self.objects.items():
             tree.add(custom_instance(object_id, instance_id, resources))
-        account = tree.instance(*SERVER)
-        account.values[DISABLE_TIMEOUT] = DISABLE_SECONDS
-        account.on_execute[DISABLE] = lambda arguments: self._disabled(account.read(DISABLE_TIMEOUT))
         retransmit, times = ue.settings.get("+QLWCFG.retransmit")
         plain = ue.bearer.udp()
         protection = self._ue.protection = self._protection(config)
@@ -399,14 +398,7 @@ class HostedSession:
         lasting = bool(self._ue.settings.get("+QLWCFG.dtls_mode"))
         return Protection(config.psk_id, bytes.fromhex(config.psk), renew=not lasting)
 
-    def _disabled(self, timeout: object) -> None:
-        """The server sends the module away for a time (OMA LwM2M 1.0.2, E.2, Disable)."""
-        seconds = timeout if isinstance(timeout, int) else DISABLE_SECONDS
-        self._publish("qlw.server", resource=DISABLE, value=seconds)
-        self._ue.spawn(self._stay_away(seconds))
-
     async def _stay_away(self, seconds: int) -> None:
-        await asyncio.sleep(0)
         if self.client is not None:
             await self.client.deregister()
         await asyncio.sleep(seconds)

@@ -113,7 +113,10 @@ class Socket:
         """The peer as the module knows it."""
         return self.host, self.port
 
-    def wants_port_of(self, other: Socket) -> bool:
-        """Whether another socket has the port that this one wants."""
-        alike = (self.kind in _DATAGRAMS) is (other.kind in _DATAGRAMS) and other.kind is not Kind.INCOMING
-        return other is not self and alike and 0 < self.local_port == other.local_port
+    def holds_port(self, kind: Kind, port: int) -> bool:
+        """Whether it keeps another socket of a kind from having a port (0 is any) of the module's own.
+
+        Streams and datagrams have ports of their own; a connection that came to a listener shares its port.
+        """
+        alike = (self.kind in _DATAGRAMS) is (kind in _DATAGRAMS) and self.kind is not Kind.INCOMING
+        return alike and 0 < port == self.local_port

@@ -157,8 +157,9 @@ class Sockets:
     async def _connect(self, socket: Socket) -> None:
         if not self.usable(socket.context):
             raise CrossingFailed(Loss.NO_BEARER)
-        if any(socket.wants_port_of(other) for other in self):
-            raise OSError(f"the port {socket.local_port} is taken")
+        port = socket.local_port
+        if any(other.holds_port(socket.kind, port) for other in self if other is not socket):
+            raise OSError(f"the port {port} is taken")
         if socket.kind is Kind.LISTENER:
             arrived = partial(self._incoming, socket)
             socket.listener = TcpListener(self._bearer, socket.local_port, arrived)

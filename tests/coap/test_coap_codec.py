@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from aiocoap import GET, Message
+from aiocoap import GET, Code, Message
 from coap_fakes import ACK, CON, NON, RST, SERVER, datagram
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modemsim.coap.codec import Malformed, Peer, decode, describe
+from modemsim.coap.codec import Malformed, Peer, decode, describe, error_code
 
 PEER = Peer(SERVER, lambda: ("192.0.2.7", 40000))
 
@@ -120,3 +120,16 @@ def test_a_peer_is_its_address() -> None:
     message = Message(code=GET)
     message.remote = PEER
     assert message.get_request_uri() == "coap://192.0.2.1:5683/"
+
+
+@given(st.text("0123456789.x\u0664 ", max_size=5) | st.text())
+def test_error_codes_are_read_as_they_are_written(text: str) -> None:
+    """Whatever is read is a code of class 4 or 5 and is written as it was."""
+    with contextlib.suppress(ValueError):
+        code = error_code(text)
+        assert (f"{code >> 5}.{code & 31:02}", code >> 5 in (4, 5)) == (text, True)
+
+
+def test_every_error_code_there_is_can_be_read() -> None:
+    codes = [code for code in Code if code >> 5 in (4, 5)]
+    assert [error_code(code.dotted) for code in codes] == codes

@@ -286,13 +286,38 @@ def test_peers_are_values() -> None:
 
 
 @on_pair
-async def test_a_withdrawn_observation_is_told_to_the_peer(pair: Pair) -> None:
+async def test_the_end_of_an_observation_is_told_to_the_peer(pair: Pair) -> None:
+    """RFC 7641 3.6: same token, and every option but Observe as in the request that began it."""
     got: list[Message] = []
-    observation = pair.client.observe(pair.message(GET, "source"), pair.server.local, got.append)
+    message = pair.message(GET, "source")
+    message.opt.accept, message.opt.uri_query = 42, ("a=1",)
+    observation = pair.client.observe(message, pair.server.local, got.append)
     await observation.response
-    withdrawn = pair.client.withdraw(observation)
+    ended = pair.client.unobserve(observation)
     assert not observation.active
-    await withdrawn.response
-    request = pair.source.pipes[-1].request
-    assert (request.opt.observe, request.token) == (1, observation.request.token)
+    await ended.response
+    first, last = (pipe.request for pipe in pair.source.pipes[-2:])
+    assert (last.opt.observe, last.token) == (1, first.token)
+    last.opt.observe = first.opt.observe
+    assert last.opt == first.opt
     assert got == []
+
+
+@on_pair
+async def test_an_observation_that_ends_unanswered_takes_nothing_with_it(pair: Pair) -> None:
+    lost = ("127.0.0.1", 9)
+    observation = pair.client.observe(pair.message(GET, "source"), lost, lambda notification: None)
+    ended = pair.client.unobserve(observation)
+    with pytest.raises(asyncio.CancelledError):
+        await observation.response
+    with pytest.raises(error.ConRetransmitsExceeded):
+        await ended.response
+
+
+@on_pair
+async def test_a_closed_endpoint_ends_observations_in_vain(pair: Pair) -> None:
+    observation = pair.client.observe(pair.message(GET, "source"), pair.server.local, lambda told: None)
+    await observation.response
+    pair.client.close()
+    with pytest.raises(error.LibraryShutdown):
+        await pair.client.unobserve(observation).response

@@ -24,6 +24,8 @@ DEVICE = "/api/v1/platforms/ct-iot/devices/8627"
 class FakePlatform:
     """One device, registered and observed; commands stay queued."""
 
+    name = "ct-iot"
+
     def __init__(self) -> None:
         self.address = ("127.0.0.1", 40001)
         self.store = DeviceStore()

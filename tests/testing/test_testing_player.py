@@ -253,6 +253,10 @@ class FakeSimulation:
             "sim": None,
         }
 
+    @property
+    def endpoint(self) -> str:
+        return self.lwm2m["endpoint"] or "8627"
+
     async def power(self, action: str) -> None:
         if action == "off":
             raise ValueError("it is off already")

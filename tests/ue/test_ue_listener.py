@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from ue_bench import Bench, on_bench
+
+from modemsim.ue.socket import Kind, Socket
+from modemsim.ue.socket_buffer import SocketBuffer
 
 
 def test_incoming_connections_are_numbered_read_and_answered() -> None:
@@ -72,3 +76,24 @@ def test_a_port_that_is_taken_is_told_by_its_number() -> None:
         assert await bench.ask("AT+QIGETERROR") == ["+QIGETERROR: 556,socket bind failed", "OK"]
 
     on_bench(work, profile="ec800e")
+
+
+@pytest.mark.parametrize(
+    ("holder", "kind", "port", "held"),
+    [
+        (Kind.TCP, Kind.LISTENER, 8000, True),
+        (Kind.LISTENER, Kind.TCP, 8000, True),
+        (Kind.UDP, Kind.SERVICE, 8000, True),
+        (Kind.TCP, Kind.UDP, 8000, False),
+        (Kind.SERVICE, Kind.LISTENER, 8000, False),
+        (Kind.INCOMING, Kind.LISTENER, 8000, False),
+        (Kind.TCP, Kind.TCP, 8001, False),
+    ],
+)
+def test_who_keeps_a_port_from_whom(holder: Kind, kind: Kind, port: int, held: bool) -> None:
+    socket = Socket(0, holder, SocketBuffer(10, stream=True), local_port=8000)
+    assert socket.holds_port(kind, port) is held
+
+
+def test_any_port_is_nobodys() -> None:
+    assert not Socket(0, Kind.TCP, SocketBuffer(10, stream=True)).holds_port(Kind.TCP, 0)

@@ -104,7 +104,7 @@ def test_an_observed_firmware_state_is_reported_and_its_end_is_not() -> None:
         observation = platform._endpoint.observe(request, address, lambda notification: None)
         assert (await observation.response).payload == b"0"
         heard = await bench.port.host_quiet(2.0)
-        answer = await platform._endpoint.withdraw(observation).response
+        answer = await platform._endpoint.unobserve(observation).response
         assert answer.opt.observe is None
         return heard + await bench.port.host_quiet(2.0)
 
