@@ -152,9 +152,9 @@ class Ue:
         self.sleeper = Sleeper(self, profile.sleep)
         self.energy = Meter(self, profile.energy)
         self.bearer.on_uplink = self.energy.sent
-        self.settings.on_change = self._setting_changed
         self._autobaud = False
         self._rssi_index: int | None = None
+        self.settings.listen(self._setting_changed)
         network.listen(self._network_changed)
 
     # ------------------------------------------------------------ what happened inside
@@ -426,8 +426,6 @@ class Ue:
     def _power_up(self) -> None:
         """What is so from the first instant: stored settings, the serial line, a calendar at its epoch."""
         self.settings.restart()
-        self.radio.saving.wish = wished(self.profile.psm, self.settings)
-        self.radio.release_early(early_release(self.profile.psm, self.settings))
         self.enrolment.restart()
         self._boot_lifetime = self.settings.get(self.profile.cloud.lifetime or "")
         self.apply_rate()

@@ -70,6 +70,37 @@ def test_the_profile_is_stored_recalled_and_reset() -> None:
     assert set(values(settings).values()) == {0}
 
 
+def test_who_listens_hears_what_is_in_force_and_each_other_value_that_comes() -> None:
+    told: list[tuple[str, int]] = []
+    settings = Settings(DECLARED, Nvm(None, "m", trace()))
+    settings.listen(lambda key, value: told.append((key, value)))
+    assert told == [(key, 0) for key in DECLARED]
+    for change, expected in (
+        (lambda: settings.set("profile", 1), [("profile", 1)]),
+        (lambda: settings.set("profile", 1), []),
+        (lambda: settings.set("reboot", 1), []),
+        (lambda: settings.set("sleep", 1), [("sleep", 1)]),
+        (settings.factory_profile, [("profile", 0)]),
+        (settings.store_profile, []),
+        (lambda: settings.set("profile", 2), [("profile", 2)]),
+        (settings.stored_profile, [("profile", 0)]),
+        (lambda: settings.restart(from_deep_sleep=True), [("reboot", 1)]),
+        (settings.restart, [("sleep", 0)]),
+    ):
+        told.clear()
+        change()
+        assert told == expected
+
+
+def test_values_that_change_together_are_all_in_force_when_they_are_told() -> None:
+    seen: list[dict[str, int]] = []
+    settings = changed(Nvm(None, "m", trace()))
+    settings.listen(lambda key, value: seen.append(values(settings)))
+    seen.clear()
+    settings.factory_profile()
+    assert [(all_["ram"], all_["profile"]) for all_ in seen] == [(0, 0), (0, 0)]
+
+
 def test_an_unknown_setting_has_no_value_and_cannot_be_set() -> None:
     settings = Settings(DECLARED, Nvm(None, "m", trace()))
     assert settings.get("nothing") is None
