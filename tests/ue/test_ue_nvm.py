@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from ue_bench import Bench, on_bench
 
 from modemsim.profile import Setting
 from modemsim.trace import Trace
@@ -127,6 +128,25 @@ def test_a_damaged_document_is_kept_aside_and_reported(tmp_path: Path, content: 
     (tmp_path / "nvm.json").write_bytes(b"again")
     Nvm(tmp_path, "m", record)
     assert (tmp_path / "nvm.corrupt-2.json").exists()
+
+
+@pytest.mark.parametrize("value", [99, -1, "idle", None, [1]])
+def test_a_number_without_a_meaning_counts_as_absent(tmp_path: Path, value: object) -> None:
+    sections = {"firmware": {"state": value, "result": value, "revision": "BC260YCNAAR02A99"}}
+    document = {"version": 1, "profile": "bc260y", "sections": sections}
+    (tmp_path / "nvm.json").write_text(json.dumps(document))
+
+    async def work(bench: Bench) -> list[str]:
+        simulation = bench.simulation
+        unknown = [r.fields for r in simulation.trace.recent() if (r.layer, r.event) == ("nvm", "unknown")]
+        assert unknown == [
+            {"section": "firmware", "key": key, "value": value, "used": 0} for key in ("state", "result")
+        ]
+        assert (simulation.ue.firmware.object.state, simulation.ue.firmware.object.result) == (0, 0)
+        await bench.attached()
+        return await bench.ask("AT+CGMR")
+
+    assert "BC260YCNAAR02A99" in " ".join(on_bench(work, state_dir=tmp_path))
 
 
 def test_the_state_of_another_module_is_refused_and_not_touched(tmp_path: Path) -> None:
