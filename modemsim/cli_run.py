@@ -78,7 +78,7 @@ def run_module(options: Options, run: Run) -> None:
 async def _run(options: Options, run: Run) -> None:
     stop = stop_event()
     output = Output(sys.stderr if run.stdio else sys.stdout)
-    with contextlib.ExitStack() as resources, one_sentence():
+    with one_sentence(), contextlib.ExitStack() as resources:
         control = ControlApi(run.control, run.control_token, resources)
         simulation = Simulation(options)
         write_trace(simulation.trace, run.trace, resources)
