@@ -108,6 +108,8 @@ def test_an_extending_profile_adds_lines_to_those_of_its_parent(tmp_path: Path) 
         ("[commands]\n'+CFUN' = { params = { fun = '0-9' } }\n", "commands.\\+CFUN: .*is not among"),
         ("[commands]\n'+CFUN' = { params = { nope = '0' } }\n", "commands.\\+CFUN: .*no parameter 'nope'"),
         ("families = ['v251']\n", "there is no command family 'v251'"),
+        ("[paste]\nlines = ['AT+X={imsi}']\n", r"paste.lines: \{imsi\} is not filled in; \{imei\} is"),
+        ("[paste]\nline = ['AT']\n", r"paste.line: unknown key; did you mean 'lines'\?"),
         ("x = \n", "mine.toml: not valid TOML"),
         ("[[urcs]]\non = 'emm'\n", "give either line or lines"),
         ("[[urcs]]\non = 'cloud.observd'\nline = 'x'\n", r"urcs.0.on: .*did you mean 'cloud.observed'\?"),

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from modemsim.profile.base import Table
+from modemsim.profile.paste import Paste
 from modemsim.profile.power import EnergyTable, PsmTable, SleepTable
 from modemsim.profile.tables import (
     AccessTable,
@@ -203,6 +204,7 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         "mqtt": MqttTable,
         "radio": RadioTable,
         "urc_output": UrcOutput,
+        "paste": Paste,
         "settings": Setting,
         "urcs": Urc,
         "commands": CommandEntry,
