@@ -155,7 +155,7 @@ class Ue:
         self._autobaud = False
         self._rssi_index: int | None = None
         self.settings.listen(self._setting_changed)
-        network.listen(self._network_changed)
+        self._leave_network = network.listen(self._network_changed)
 
     # ------------------------------------------------------------ what happened inside
 
@@ -387,6 +387,11 @@ class Ue:
         if following is Power.BOOTING:
             self._power_up()
             self._boot_task = asyncio.get_running_loop().create_task(self._boot())
+
+    def close(self) -> None:
+        """Cut the supply for good: what outlives this module hears and tells nothing of it any more."""
+        self.power("cut")
+        self._leave_network()
 
     def _halt(self) -> None:
         """Everything stops where it is, as when the supply is gone."""
