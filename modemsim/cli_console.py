@@ -77,7 +77,7 @@ def run_console(options: Options, wanted: Wanted) -> None:
 
 async def _console(options: Options, wanted: Wanted) -> bool:
     """Run the module and carry out what is typed; True when a file asked for something that failed."""
-    with contextlib.ExitStack() as resources, one_sentence():
+    with one_sentence(), contextlib.ExitStack() as resources:
         simulation = Simulation(options)
         write_trace(simulation.trace, wanted.trace, resources)
         talk = Talk(simulation, _recorder(wanted.record, options, resources))

@@ -41,7 +41,7 @@ def run_platforms(wanted: Alone) -> None:
 async def _serve(wanted: Alone) -> None:
     stop = stop_event()
     output = Output(sys.stdout)
-    with contextlib.ExitStack() as resources, one_sentence():
+    with one_sentence(), contextlib.ExitStack() as resources:
         control = ControlApi(wanted.control, wanted.control_token, resources)
         world = World.build(make_options(profile="", strict_devices=wanted.strict_devices, psk=wanted.psk))
         _place(world, wanted.listen)

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,23 +31,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 LINK_FOLDER = Path("/tmp/modemsim")
-
-PASTE: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "+NCDPOPEN": (
-        ("AT+CGPADDR?", 'AT+NCDPOPEN="180.101.147.115",5683', "AT+NMGS=5,00454c4c4f"),
-        "The second needs the address that +IP shows; the third wants +QLWEVTIND: 3 first.",
-    ),
-    "+CM2MCLINEW": (
-        (
-            "AT+CGSN",
-            'AT+CM2MCLINEW="180.101.147.115","5683","868334030088888"',
-            'AT+CM2MCLISEND="48656C6C6F"',
-        ),
-        "The first tells the IMEI that the second names; the third wants +CM2MCLI: 4 first.",
-    ),
-    "+CEREG": (("AT", "ATI", "AT+CEREG?"), "+CEREG: 0,1 means that the module is attached."),
-}
-"""Lines a newcomer can paste, by the command a module must have for them, the most telling first."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +61,7 @@ def run_module(options: Options, run: Run) -> None:
 async def _run(options: Options, run: Run) -> None:
     stop = stop_event()
     output = Output(sys.stderr if run.stdio else sys.stdout)
-    with contextlib.ExitStack() as resources, one_sentence():
+    with one_sentence(), contextlib.ExitStack() as resources:
         control = ControlApi(run.control, run.control_token, resources)
         simulation = Simulation(options)
         write_trace(simulation.trace, run.trace, resources)
@@ -160,10 +143,8 @@ def _banner(simulation: Simulation, port: Port, control: ControlApi) -> Iterator
     reached = [f"{name} {address[0]}:{address[1]}" for name, address in simulation.world.addresses.items()]
     yield f"platforms  {', '.join(reached) or 'none'}"
     yield from control.banner()
-    found = [entry for name, entry in PASTE.items() if name in profile.commands]
-    if found:
-        lines, hint = found[0]
+    if profile.paste.lines:
         yield "Open the port in a terminal and paste, one after another:"
-        yield from (f"  {line}" for line in lines)
-        yield hint
+        yield from (f"  {line}" for line in profile.paste.filled(simulation.ue.identity.imei))
+        yield profile.paste.hint
     yield ""

@@ -8,7 +8,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from modemsim import clock
 from modemsim.cli_common import fail, warn
@@ -16,6 +16,7 @@ from modemsim.options import OptionError, Options
 from modemsim.port import PortError
 from modemsim.profile import ProfileError
 from modemsim.trace import JsonLines, Record, Trace
+from modemsim.ue.nvm import StateError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -33,7 +34,7 @@ def one_sentence() -> Iterator[None]:
     """Turn what goes wrong at the start into one sentence and exit code 2."""
     try:
         yield
-    except (ProfileError, OptionError, PortError) as error:
+    except (ProfileError, OptionError, PortError, StateError) as error:
         fail(str(error))
     except OSError as error:
         fail(f"the simulation cannot go on: {error}")
@@ -57,9 +58,10 @@ def write_trace(trace: Trace, path: Path | None, resources: contextlib.ExitStack
     if path is None:
         return
     try:
-        file = resources.enter_context(path.open("w", encoding="utf-8"))
+        file = path.open("w", encoding="utf-8")
     except OSError as error:
         fail(f"--trace {path}: cannot be written: {error.strerror or error}")
+    resources.callback(_close, file)
     write = JsonLines(file)
 
     def sink(record: Record) -> None:
@@ -70,6 +72,12 @@ def write_trace(trace: Trace, path: Path | None, resources: contextlib.ExitStack
             warn(f"--trace {path}: ends here: {error.strerror or error}")
 
     end = trace.subscribe(sink)
+
+
+def _close(file: IO[str]) -> None:
+    """Close a file whose records were written one by one; one that was not has been told of."""
+    with contextlib.suppress(OSError):
+        file.close()
 
 
 def check_speed(speed: float) -> None:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from modemsim.faults import FAULTS, FaultError, Target
 from modemsim.timing import parse_duration
-from modemsim.trace import Record
+from modemsim.trace import Record, Trace
 
 if TYPE_CHECKING:
     from modemsim.faults import Faults
@@ -131,6 +131,10 @@ class Stage(Target, Protocol):
     def faults(self) -> Faults:
         """What was made to misbehave."""
 
+    @property
+    def own_trace(self) -> Trace:
+        """The part of the trace that is about this module."""
+
     def wake(self) -> None:
         """Pull the pin that wakes a sleeping chip."""
 
@@ -154,7 +158,7 @@ class Director:
             if step.at is not None:
                 self._later(step.at, index)
         if self._left:
-            self._unsubscribe = self._stage.trace.subscribe(self._happened)
+            self._unsubscribe = self._stage.own_trace.subscribe(self._happened)
 
     def stop(self) -> None:
         """Nothing more happens."""

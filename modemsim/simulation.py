@@ -15,7 +15,7 @@ from modemsim.port.uart import Uart
 from modemsim.profile import Profile, load
 from modemsim.scenario import Director, ScenarioError
 from modemsim.scenario import load as load_scenario
-from modemsim.trace import Record, host_port
+from modemsim.trace import Branch, Record, host_port
 from modemsim.ue.module import Ue
 from modemsim.ue.usim import SimState
 from modemsim.world import World
@@ -50,6 +50,8 @@ class Simulation:
         self.world = world or World.build(options, self.profile.radio.cell)
         self.language = self.world.language(self.profile)
         self.trace = self.world.trace
+        self.own_trace = Branch(self.trace)
+        """The part of the trace that is about this module."""
         self.network = self.world.network
         self.platforms = self.world.platforms
         self.faults = Faults(self)
@@ -101,7 +103,7 @@ class Simulation:
         """Start the platforms, open the port and switch the module on."""
         await self.world.start()
         serial = self.profile.serial
-        uart = Uart(port, baud=serial.baud, pacing=serial.pacing, trace=self.trace)
+        uart = Uart(port, baud=serial.baud, pacing=serial.pacing, trace=self.own_trace)
         uart.check_rate = self.options.baud_check
         self._uart = uart
         self._ue = Ue(
@@ -110,7 +112,7 @@ class Simulation:
             serial=uart,
             network=self.network,
             routes=Routes(self.world.addresses, self._extra_routes, self.options.offline),
-            trace=self.trace,
+            trace=self.own_trace,
             seed=self.options.seed,
             imei=self.options.imei,
             imsi=self.options.imsi,
@@ -119,7 +121,7 @@ class Simulation:
         )
         uart.on_dtr = self._ue.sleeper.dtr
         if serial.ri_pulse and isinstance(port, HasLines):
-            self.trace.subscribe(self._ring)
+            self.own_trace.subscribe(self._ring)
         await port.start()
         self._port = port
         self._ue.power("on")
@@ -136,7 +138,7 @@ class Simulation:
         if self._director is not None:
             self._director.stop()
         if self._ue is not None:
-            self._ue.power("cut")
+            self._ue.close()
             self.trace.emit("energy", "summary", **self.energy())
         if self._port is not None:
             await self._port.stop()

@@ -11,6 +11,7 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
@@ -39,8 +40,11 @@ class Delay:
         return cls(seconds, seconds, seconds)
 
     @classmethod
-    def parse(cls, value: object, folder: Path | None = None) -> Delay:
-        """From profile data: "1s", ["1s", "2s", "9s"] or {samples = "file.csv"} (one column of seconds)."""
+    def parse(cls, value: object) -> Delay:
+        """From profile data: "1s", ["1s", "2s", "9s"] or {samples = "file.csv"} (one column of seconds).
+
+        Raises ValueError with one sentence, for a file that cannot be read too.
+        """
         if isinstance(value, str):
             return cls.exact(parse_duration(value))
         if isinstance(value, list | tuple) and len(value) == 3:
@@ -49,11 +53,7 @@ class Delay:
                 raise ValueError(f"{list(value)} is not in the order min, most likely, max")
             return cls(low, mode, high)
         if isinstance(value, Mapping) and set(value) == {"samples"}:
-            path = (folder or Path()) / str(value["samples"])
-            with path.open(newline="") as file:
-                drawn = tuple(float(row[0]) for row in csv.reader(file) if row)
-            if not drawn:
-                raise ValueError(f"{path} holds no samples")
+            drawn = _samples(Path(str(value["samples"])))
             return cls(min(drawn), sorted(drawn)[len(drawn) // 2], max(drawn), drawn)
         raise ValueError('write "1s", ["min", "most likely", "max"] or { samples = "file.csv" }')
 
@@ -64,6 +64,22 @@ class Delay:
         if self.low == self.high:
             return self.low
         return stream.triangular(self.low, self.high, self.mode)
+
+
+def _samples(path: Path) -> tuple[float, ...]:
+    """The recorded seconds that a file holds; raises ValueError."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            drawn = tuple(float(row[0]) for row in csv.reader(file) if row)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, csv.Error) as error:
+        raise ValueError(f"{path} is no column of seconds: {error}") from None
+    if not drawn:
+        raise ValueError(f"{path} holds no samples")
+    if not all(0 <= seconds < inf for seconds in drawn):
+        raise ValueError(f"{path} holds what is no duration")
+    return drawn
 
 
 _DICE = random.Random()

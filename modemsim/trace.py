@@ -40,8 +40,13 @@ class Trace:
 
     def emit(self, layer: str, event: str, **fields: Any) -> None:
         """Record that `event` happened in `layer` now."""
-        record = Record(self._now(), layer, event, fields)
+        self._keep(Record(self._now(), layer, event, fields))
+
+    def _keep(self, record: Record) -> None:
         self._recent.append(record)
+        self._tell(record)
+
+    def _tell(self, record: Record) -> None:
         for sink in tuple(self._sinks):
             sink(record)
 
@@ -58,6 +63,18 @@ class Trace:
     def recent(self) -> Iterator[Record]:
         """The records still kept, oldest first."""
         return iter(tuple(self._recent))
+
+
+class Branch(Trace):
+    """The part of a trace that one module writes: its sinks hear of that module alone."""
+
+    def __init__(self, trunk: Trace) -> None:
+        self._now, self._recent, self._sinks = trunk._now, trunk._recent, []
+        self._trunk = trunk
+
+    def _keep(self, record: Record) -> None:
+        self._trunk._keep(record)
+        self._tell(record)
 
 
 class JsonLines:

@@ -102,11 +102,14 @@ def test_an_extending_profile_adds_lines_to_those_of_its_parent(tmp_path: Path) 
         ("[identity]\nimei = '12'\n", "mine.toml: identity.imei: .*found '12'"),
         ("[timing]\nattach = '5'\n", "mine.toml: timing.attach.range: '5' is not a duration"),
         ("[timing]\nattach = ['3s', '1s', '2s']\n", "not in the order min, most likely, max"),
+        ("[timing]\nattach = { samples = 'no.csv' }\n", r"timing.attach.range: \S+/no.csv cannot be read: No such"),
         ("[boot]\nsequence = [{ lines = 'x' }]\n", "mine.toml: boot.sequence.0"),
         ("[commands]\n'+NOPE' = {}\n", "commands: \\+NOPE is declared in none of the families"),
         ("[commands]\n'+CFUN' = { params = { fun = '0-9' } }\n", "commands.\\+CFUN: .*is not among"),
         ("[commands]\n'+CFUN' = { params = { nope = '0' } }\n", "commands.\\+CFUN: .*no parameter 'nope'"),
         ("families = ['v251']\n", "there is no command family 'v251'"),
+        ("[paste]\nlines = ['AT+X={imsi}']\n", r"paste.lines: \{imsi\} is not filled in; \{imei\} is"),
+        ("[paste]\nline = ['AT']\n", r"paste.line: unknown key; did you mean 'lines'\?"),
         ("x = \n", "mine.toml: not valid TOML"),
         ("[[urcs]]\non = 'emm'\n", "give either line or lines"),
         ("[[urcs]]\non = 'cloud.observd'\nline = 'x'\n", r"urcs.0.on: .*did you mean 'cloud.observed'\?"),
@@ -117,6 +120,21 @@ def test_a_wrong_profile_is_one_sentence(tmp_path: Path, text: str, message: str
     with pytest.raises(ProfileError, match=message) as caught:
         catalogue(load(write(tmp_path, head + text)))
     assert "\n" not in str(caught.value)
+
+
+def test_recorded_delays_stand_beside_the_profile_that_names_them(tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    (base / "attach.csv").write_text("0.5\n0.7\n")
+    (tmp_path / "boot.csv").write_text("4\n")
+    text = 'extends = "bc260y"\nname = "base"\n[timing]\nattach = { samples = "attach.csv" }\n'
+    write(base, text, "base.toml")
+    boot = '{ range = { samples = "boot.csv" }, provenance = "log", source = "desk" }'
+    mine = write(tmp_path, f'extends = "base/base"\nname = "mine"\n[timing]\nboot_banner = {boot}\n')
+    delays = load(mine).delays
+    assert (delays["attach"].samples, delays["boot_banner"].samples) == ((0.5, 0.7), (4.0,))
+    set_here = load(mine, [f"timing.attach={{samples = '{tmp_path}/boot.csv'}}"])
+    assert set_here.delays["attach"].samples == (4.0,)
 
 
 def test_a_circle_of_extends_is_refused(tmp_path: Path) -> None:

@@ -39,8 +39,28 @@ def test_a_triangular_delay_stays_within_its_bounds(seed: int) -> None:
 
 def test_a_recording_is_drawn_from(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("0.5\n0.7\n")
-    delay = Delay.parse({"samples": "r.csv"}, tmp_path)
+    delay = Delay.parse({"samples": str(tmp_path / "r.csv")})
     assert {Timing({"r": delay}, seed).draw("r") for seed in range(30)} == {0.5, 0.7}
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"", "holds no samples"),
+        (b"0.5\nsoon\n", "is no column of seconds: could not convert string to float: 'soon'"),
+        (b"\xff\n", "is no column of seconds"),
+        (b"0.5\n-1\n", "holds what is no duration"),
+        (b"nan\n", "holds what is no duration"),
+    ],
+)
+def test_a_recording_that_cannot_be_used_is_one_sentence(
+    tmp_path: Path, content: bytes | None, problem: str
+) -> None:
+    if content is not None:
+        (tmp_path / "r.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"r\.csv {problem}"):
+        Delay.parse({"samples": str(tmp_path / "r.csv")})
 
 
 def test_adding_a_delay_never_shifts_another() -> None:

@@ -15,6 +15,8 @@ from modemsim.net.ping import ping
 from modemsim.ue.module import Ue
 
 TS27007 = "3GPP TS 27.007, "
+_FORGET = 3
+_EDRX = {"value": "+CEDRXS.value", "window": "+NPTWEDRXS.window"}
 
 
 class Cfun(Command):
@@ -174,12 +176,23 @@ class Cpsms(Command):
                 ue.settings.set(f"+CPSMS.{name}", value)
 
 
+def _ask_edrx(ue: Ue, mode: int, **values: str | None) -> None:
+    """Keep what of cycle and window is given; mode 3 forgets it (3GPP TS 27.007 7.40)."""
+    for name, value in values.items():
+        key = _EDRX[name]
+        if mode == _FORGET:
+            ue.settings.set(key, ue.settings.default(key))
+        elif value is not None:
+            ue.settings.set(key, value)
+    ue.settings.set("+CEDRXS.mode", 0 if mode == _FORGET else mode)
+
+
 class Cedrxs(Command):
     """Ask the network for extended discontinuous reception."""
 
     name, source = "+CEDRXS", LOGS
     read_reply = '+CEDRXS: 5,"{value}"'
-    mode = Choice(0, 1, 2, 3, doc="0 off, 1 on, 2 on with reports, 3 off and forget")
+    mode = Choice(0, 1, 2, 3, doc="0 off, 1 on, 2 on with reports, 3 off and back to the factory value")
     act_type = Choice(5, doc="5: NB-IoT")
     value = Bits(4, default=None, doc="cycle as coded in 3GPP TS 24.008")
 
@@ -187,9 +200,7 @@ class Cedrxs(Command):
         return {"value": ue.settings.get("+CEDRXS.value")}
 
     def write(self, ue: Ue, mode: int, act_type: int, value: str | None) -> None:
-        ue.settings.set("+CEDRXS.mode", mode)
-        if value is not None:
-            ue.settings.set("+CEDRXS.value", value)
+        _ask_edrx(ue, mode, value=value)
 
 
 class Nptwedrxs(Command):
@@ -197,7 +208,7 @@ class Nptwedrxs(Command):
 
     name, source = "+NPTWEDRXS", LOGS
     read_reply = '+NPTWEDRXS: 5,"{window}","{value}"'
-    mode = Choice(0, 1, 2, 3, doc="0 off, 1 on, 2 on with reports, 3 off and forget")
+    mode = Choice(0, 1, 2, 3, doc="0 off, 1 on, 2 on with reports, 3 off and back to the factory values")
     act_type = Choice(5, doc="5: NB-IoT")
     window = Bits(4, default=None, doc="paging time window as coded in 3GPP TS 24.008")
     value = Bits(4, default=None, doc="cycle as coded in 3GPP TS 24.008")
@@ -206,11 +217,7 @@ class Nptwedrxs(Command):
         return {"window": ue.settings.get("+NPTWEDRXS.window"), "value": ue.settings.get("+CEDRXS.value")}
 
     def write(self, ue: Ue, mode: int, act_type: int, window: str | None, value: str | None) -> None:
-        ue.settings.set("+CEDRXS.mode", mode)
-        if window is not None:
-            ue.settings.set("+NPTWEDRXS.window", window)
-        if value is not None:
-            ue.settings.set("+CEDRXS.value", value)
+        _ask_edrx(ue, mode, window=window, value=value)
 
 
 class Npsmr(SettingCommand):

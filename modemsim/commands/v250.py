@@ -93,8 +93,9 @@ class FactoryDefaults(Command):
     name, source = "&F", V250 + "6.1.2"
     value = Int(0, 0, default=0, doc="profile")
 
-    def execute(self, ue: Ue, value: int) -> None:
+    def execute(self, ue: Ue, value: int) -> Answer:
         ue.settings.factory_profile()
+        return Answer(after=ue.apply_rate)
 
 
 class StoreProfile(Command):
@@ -113,8 +114,9 @@ class ResetProfile(Command):
     name, source = "Z", V250 + "6.1.1"
     value = Int(0, 0, default=0, doc="profile")
 
-    def execute(self, ue: Ue, value: int) -> None:
+    def execute(self, ue: Ue, value: int) -> Answer:
         ue.settings.stored_profile()
+        return Answer(after=ue.apply_rate)
 
 
 class FixedRate(Command):

@@ -23,6 +23,7 @@ from modemsim.faults.table import (
     read_count_from_zero,
     read_lines,
     read_number,
+    read_rate,
     read_text,
 )
 from modemsim.port.noise import Damage
@@ -127,7 +128,7 @@ def urcs_wait_for_input(target: Target) -> End:
     return put_rule(target, Rule(line_faults.dropped(), "urc", "", None, until_input=True))
 
 
-@declare("host_rate", rate=FaultParameter(read_number, "rate of the host in baud"))
+@declare("host_rate", rate=FaultParameter(read_rate, "rate of the host in baud"))
 def host_rate(target: Target, rate: int) -> End:
     """The host runs at another rate than the module: garbage both ways."""
     uart = target.uart

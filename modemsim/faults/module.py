@@ -27,6 +27,7 @@ def freeze(target: Target, seconds: float) -> End:
 def settings_lost(target: Target) -> End:
     """What the host has set and the module has not stored falls back, as after a wake that kept nothing."""
     target.ue.settings.restart()
+    target.ue.apply_rate()
     return over
 
 

@@ -214,6 +214,13 @@ def read_number(text: str) -> int:
     return int(text)
 
 
+def read_rate(text: str) -> int:
+    """A rate in baud."""
+    if not text.isdecimal() or int(text) == 0:
+        raise ValueError("write a whole number of baud from 1")
+    return int(text)
+
+
 def read_count_from_zero(text: str) -> int:
     """A whole number that is not negative."""
     if not text.isdecimal():

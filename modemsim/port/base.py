@@ -54,7 +54,7 @@ class HasRate(Protocol):
     """A port that knows the rate its host has chosen."""
 
     def rate(self) -> int | None:
-        """The host's rate in baud; None when it is not known."""
+        """The host's rate in baud, greater than zero; None when it is not known."""
 
 
 @runtime_checkable

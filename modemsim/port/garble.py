@@ -9,6 +9,7 @@ TOLERANCE = 0.04
 def garbled(data: bytes, sent_at: float, read_at: float) -> bytes:
     """The bytes a receiver at `read_at` baud gets from `data` sent back to back at `sent_at` baud.
 
+    Both rates are greater than zero.
     A character whose stop bit is missing counts too, as receivers that ignore framing errors do.
     """
     if abs(sent_at - read_at) <= TOLERANCE * max(sent_at, read_at):

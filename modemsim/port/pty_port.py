@@ -22,8 +22,11 @@ from modemsim.port.opens import OpenWatch
 
 READ_SIZE = 4096
 _RATES = {
-    getattr(termios, name): int(name[1:]) for name in dir(termios) if name[0] == "B" and name[1:].isdecimal()
+    getattr(termios, name): int(name[1:])
+    for name in dir(termios)
+    if name[0] == "B" and name[1:].isdecimal() and name != "B0"
 }
+"""Rates by their termios numbers; B0 is none of them: it asks for a hang-up (termios(3))."""
 
 
 class PtyPort(PortBase):
@@ -86,7 +89,7 @@ class PtyPort(PortBase):
             return len(data)
 
     def rate(self) -> int | None:
-        """The rate the host has set on its side; None for one that has no name."""
+        """The rate the host has set on its side; None for B0 and for one that has no name."""
         if self._master < 0:
             return None
         return _RATES.get(termios.tcgetattr(self._master)[5])

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from modemsim.profile.base import Table
+from modemsim.profile.paste import Paste
 from modemsim.profile.power import EnergyTable, PsmTable, SleepTable
 from modemsim.profile.tables import (
     AccessTable,
@@ -92,6 +93,8 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise ProfileError(f"{path.name}: not valid TOML: {error}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ProfileError(f"{path.name}: cannot be read: {error}") from None
+    if isinstance(timing := data.get("timing"), dict):
+        _place_samples(timing, path.parent)
     parent = data.pop("extends", None)
     if parent is None:
         return data
@@ -99,6 +102,15 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     beside = path.parent / f"{parent}.toml"
     merged = _merge(_read(beside if beside.is_file() else _locate(str(parent)), (*seen, path)), data)
     return {**merged, "urcs": [*merged.get("urcs", []), *more]} if more else merged
+
+
+def _place_samples(table: dict[str, Any], folder: Path) -> None:
+    """Files of recorded delays are named as seen from the folder of the profile that names them."""
+    for key, value in table.items():
+        if key == "samples" and isinstance(value, str):
+            table[key] = str(folder / value)
+        elif isinstance(value, dict):
+            _place_samples(value, folder)
 
 
 def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,6 +204,7 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         "mqtt": MqttTable,
         "radio": RadioTable,
         "urc_output": UrcOutput,
+        "paste": Paste,
         "settings": Setting,
         "urcs": Urc,
         "commands": CommandEntry,

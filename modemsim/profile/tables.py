@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from modemsim.profile.base import Provenance as Provenance
 from modemsim.profile.base import Table
 from modemsim.profile.events import EVENTS
+from modemsim.profile.paste import Paste
 from modemsim.profile.power import EnergyTable, PsmTable, Seconds, SleepTable
 from modemsim.profile.sockets import SocketOptionsTable
 from modemsim.timing import Delay
@@ -410,6 +411,7 @@ class Profile(Table):
     cip: SocketsTable = SocketsTable()
     """The connections of the SIM800-style commands, which have numbers of their own."""
     mqtt: MqttTable = MqttTable()
+    paste: Paste = Paste()
     limits: dict[str, int] = {}
     words: dict[str, dict[str, str | int]] = {}
     """Names for internal states in replies, e.g. words.nmstatus."""

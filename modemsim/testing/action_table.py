@@ -84,8 +84,11 @@ class Call:
     arguments: tuple[Any, ...]
 
     async def run(self, stage: Stage | None, limit: float | None) -> None:
-        """Do it; raises ActionFailed."""
-        await self.action.run(stage, limit, *self.arguments)
+        """Do it; raises ActionFailed, with what a platform or the network refuses it for."""
+        try:
+            await self.action.run(stage, limit, *self.arguments)
+        except (ConnectionError, LookupError, ValueError) as problem:
+            raise ActionFailed(str(problem)) from problem
 
 
 ACTIONS: list[Action] = []

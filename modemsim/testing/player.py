@@ -154,7 +154,7 @@ class Player:
         limit = None if step.window is None else step.window.high
         try:
             await actions.find(step.text).run(self._stage, limit)
-        except (actions.ActionFailed, ValueError, KeyError) as problem:
+        except (actions.ActionFailed, ValueError) as problem:
             came = await self._follow_up()
             raise _Failed(Failure(step, f"'{step}' does not hold: {problem}", came=came)) from None
         self._since = self._loop.time()

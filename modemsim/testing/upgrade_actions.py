@@ -163,7 +163,10 @@ async def platform_upgrade(stage: Stage, limit: float | None, size: int, kind: s
 @action("platform upgrade-cancel")
 async def platform_upgrade_cancel(stage: Stage, limit: float | None) -> None:
     """Cancel the upgrade task made last."""
-    platform_of(stage).cancel_upgrade(_task(stage).id)
+    task = _task(stage)
+    for platform in stage.simulation.platforms.values():
+        if platform.upgrades.tasks.get(task.id) is task:
+            platform.cancel_upgrade(task.id)
 
 
 _STATES = ("waiting", "asking", "downloading", "downloaded", "updating", "succeeded", "failed", "cancelled")

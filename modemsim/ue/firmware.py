@@ -68,9 +68,8 @@ class Firmware:
         self._download: asyncio.Task[Any] | None = None
         self._told: asyncio.Future[None] | None = None
         self._consent = Consent(self.decline)
-        self.object.restore(
-            FirmwareState(self._kept.get("state", 0)), UpdateResult(self._kept.get("result", 0))
-        )
+        kept = ue.nvm.number
+        self.object.restore(kept(SECTION, "state", FirmwareState), kept(SECTION, "result", UpdateResult))
         self._apply_revision()
 
     @property

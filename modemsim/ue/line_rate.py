@@ -19,14 +19,8 @@ class LineRate:
         self._ue = ue
         self._timer: asyncio.TimerHandle | None = None
 
-    def power_up(self) -> None:
-        """What was stored counts from the start."""
-        for key in (self._ue.profile.serial.rts, self._ue.profile.serial.cts):
-            if key is not None:
-                self.setting_changed(key)
-
     def setting_changed(self, key: str) -> None:
-        """A setting has a new value."""
+        """A setting has a new value, or its first one."""
         table, serial = self._ue.profile.serial, self._ue.serial
         if key == table.rts:
             serial.obeys_rts = self._ue.settings.get(key) == 2

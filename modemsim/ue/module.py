@@ -153,10 +153,10 @@ class Ue:
         self.sleeper = Sleeper(self, profile.sleep)
         self.energy = Meter(self, profile.energy)
         self.bearer.on_uplink = self.energy.sent
-        self.settings.on_change = self._setting_changed
         self._autobaud = False
         self._rssi_index: int | None = None
-        network.listen(self._network_changed)
+        self.settings.listen(self._setting_changed)
+        self._leave_network = network.listen(self._network_changed)
 
     # ------------------------------------------------------------ what happened inside
 
@@ -392,6 +392,11 @@ class Ue:
             self._power_up()
             self._boot_task = asyncio.get_running_loop().create_task(self._boot())
 
+    def close(self) -> None:
+        """Cut the supply for good: what outlives this module hears and tells nothing of it any more."""
+        self.power("cut")
+        self._leave_network()
+
     def _halt(self) -> None:
         """Everything stops where it is, as when the supply is gone."""
         self.sleeper.stop()
@@ -430,8 +435,6 @@ class Ue:
     def _power_up(self) -> None:
         """What is so from the first instant: stored settings, the serial line, a calendar at its epoch."""
         self.settings.restart()
-        self.radio.saving.wish = wished(self.profile.psm, self.settings)
-        self.radio.release_early(early_release(self.profile.psm, self.settings))
         self.enrolment.restart()
         self._boot_lifetime = self.settings.get(self.profile.cloud.lifetime or "")
         self.apply_rate()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from modemsim.trace import Trace
 
 VERSION = 1
+_Number = TypeVar("_Number", bound=IntEnum)
 
 
 class StateError(ValueError):
@@ -36,6 +38,15 @@ class Nvm:
     def section(self, name: str) -> dict[str, Any]:
         """A copy of one section; empty when nothing was stored."""
         return dict(self._sections.get(name, {}))
+
+    def number(self, section: str, key: str, kind: type[_Number]) -> _Number:
+        """A stored number that has a meaning; any other value is traced and counts as absent, which is 0."""
+        value = self._sections.get(section, {}).get(key, 0)
+        try:
+            return kind(value)
+        except ValueError:
+            self._trace.emit("nvm", "unknown", section=section, key=key, value=value, used=0)
+            return kind(0)
 
     def store(self, name: str, values: dict[str, Any]) -> None:
         """Replace one section; a power cut leaves either the old or the new document."""

@@ -304,7 +304,7 @@ class PoweredPort:
                 self.note("tx", line=line)
 
     def _out(self, data: bytes, kind: str = "reply") -> None:
-        if not self._closed:
+        if data and not self._closed:
             self._faults.send(kind, data)
             self._idle_since = max(self._faults.idle_at(), self._loop.time())
 

@@ -19,8 +19,14 @@ class Settings:
         self._nvm = nvm
         self._stored = {k: v for k, v in nvm.section(SECTION).items() if k in declared}
         self._values: dict[str, Any] = {}
-        self.on_change: Callable[[str, Any], None] = lambda key, value: None
+        self._hear: Callable[[str, Any], None] = lambda key, value: None
         self.restart()
+
+    def listen(self, hear: Callable[[str, Any], None]) -> None:
+        """Tell of every value in force, and from now on of each that takes the place of another one."""
+        self._hear = hear
+        for key, value in tuple(self._values.items()):
+            hear(key, value)
 
     def __contains__(self, key: str) -> bool:
         return key in self._declared
@@ -36,8 +42,7 @@ class Settings:
             self._stored[key] = value
             self._nvm.store(SECTION, self._stored)
         if save != "reboot":
-            self._values[key] = value
-            self.on_change(key, value)
+            self._bring({key: value})
 
     def store(self, keys: Iterable[str]) -> None:
         """Make the values in force of these settings outlive a restart, whatever their class."""
@@ -61,15 +66,12 @@ class Settings:
 
     def factory_profile(self) -> None:
         """AT&F: bring the factory values of class "profile" and "ram" into force (nothing is stored)."""
-        for key, setting in self._declared.items():
-            if setting.save in ("profile", "ram"):
-                self._values[key] = setting.default
+        self._bring({k: one.default for k, one in self._declared.items() if one.save in ("profile", "ram")})
 
     def stored_profile(self) -> None:
         """ATZ: bring the stored values of class "profile" into force, else the factory values."""
-        for key, setting in self._declared.items():
-            if setting.save == "profile":
-                self._values[key] = self._stored.get(key, setting.default)
+        profile = (key for key, setting in self._declared.items() if setting.save == "profile")
+        self._bring({key: self._start_value(key) for key in profile})
 
     def factory_reset(self) -> None:
         """Forget everything stored, as a factory reset does; takes effect at the next restart."""
@@ -78,7 +80,16 @@ class Settings:
 
     def restart(self, *, from_deep_sleep: bool = False, keep: Collection[str] = ()) -> None:
         """Values after a start: stored ones, else factory; deep sleep keeps class "sleep" and `keep`."""
-        for key, setting in self._declared.items():
-            if from_deep_sleep and (setting.save == "sleep" or key in keep):
-                continue
-            self._values[key] = self._stored.get(key, setting.default)
+        kept = {key for key, one in self._declared.items() if one.save == "sleep"} | {*keep}
+        lost = (key for key in self._declared if not (from_deep_sleep and key in kept))
+        self._bring({key: self._start_value(key) for key in lost})
+
+    def _start_value(self, key: str) -> Any:
+        return self._stored.get(key, self._declared[key].default)
+
+    def _bring(self, values: Mapping[str, Any]) -> None:
+        """Bring values into force together, then tell of those that were others before."""
+        changed = [key for key, value in values.items() if self._values.get(key) != value]
+        self._values.update(values)
+        for key in changed:
+            self._hear(key, self._values[key])

@@ -34,7 +34,6 @@ class Startup:
         self.ready = 0
         self._early = bytearray()
         self._ue.serial.receiver = self._keep_early
-        self._ue.line_rate.power_up()
 
     async def run(self) -> None:
         """Run the boot chain, after the boot loader if there is firmware to install."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,10 @@ def transcript(tmp_path: Path) -> Path:
         (["bc260y", "--tcp", "198.51.100.1:7001"], "cannot listen on 198.51.100.1:7001: "),
         (["bc260y", "--trace", "/proc/no/trace"], "--trace /proc/no/trace: cannot be written: "),
         (["bc260y", "--pcap", "/proc/no/pcap"], "--pcap /proc/no/pcap: cannot be written: "),
+        (
+            ["bc260y", "--set", 'timing.attach={samples="nofile.csv"}'],
+            "bc260y.toml: timing.attach.range: nofile.csv cannot be read: No such file or directory",
+        ),
         (["bc260y", "--state", "/proc/no"], "--state /proc/no: cannot be written: "),
         (["bc260y", "--link", "/proc/no/link"], "/proc/no/link cannot be made: "),
     ],
@@ -85,6 +91,38 @@ def test_start_up_errors(cli: Cli, arguments: list[str], message: str) -> None:
     assert err.startswith("modemsim: ")
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_the_state_of_another_module(cli: Cli, tmp_path: Path) -> None:
+    document = {"version": 1, "profile": "bc260y", "sections": {}}
+    (tmp_path / "nvm.json").write_text(json.dumps(document))
+    for words in (("run", "bc35", "--link", tmp_path / "link"), ("console", "bc35")):
+        code, _, err = cli(*words, "--state", tmp_path)
+        assert (code, err) == (
+            2,
+            f"modemsim: {tmp_path} holds the state of a bc260y, not of a bc35; "
+            "choose another directory with --state\n",
+        )
+
+
+@pytest.fixture
+def no_input(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with open(os.devnull) as nothing:
+        monkeypatch.setattr("sys.stdin", nothing)
+        yield
+
+
+@pytest.mark.usefixtures("no_input")
+def test_a_full_disk_ends_the_trace_and_not_the_run(cli: Cli) -> None:
+    code, _, err = cli("console", "bc35", "--speed", 1000, "--trace", "/dev/full")
+    assert (code, err) == (0, "modemsim: --trace /dev/full: ends here: No space left on device\n")
+
+
+@pytest.mark.usefixtures("no_input")
+def test_a_recording_on_a_full_disk(cli: Cli) -> None:
+    code, _, err = cli("console", "bc35", "--record", "/dev/full")
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith("modemsim: the simulation cannot go on: ")
 
 
 def test_ports_in_use(cli: Cli) -> None:

@@ -55,6 +55,15 @@ def test_an_action_that_cannot_be_done_is_an_exit_code() -> None:
 
 
 @pytest.mark.realtime
+def test_behind_an_action_that_is_refused_it_goes_on() -> None:
+    done = console("* platform provision ct-iot\n* platform read /3/0/0\nATI\n", "bc35", "--speed", 20)
+    assert (done.returncode, done.stderr) == (1, "modemsim: an action could not be done\n")
+    shown = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
+    assert ["!!", "the device 863716049970731 is not registered"] in shown
+    assert done.stdout.rstrip().endswith("<-  OK")
+
+
+@pytest.mark.realtime
 def test_without_a_profile_of_that_name_it_is_one_sentence() -> None:
     done = console("", "bc35x")
     assert done.returncode == 2

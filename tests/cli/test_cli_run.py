@@ -18,7 +18,7 @@ from pathlib import Path
 import ptyprocess
 import pytest
 import serial
-from cli_process import AWAKE, LIMIT, ROOT
+from cli_process import AWAKE, LIMIT, ROOT, modemsim
 
 pytestmark = pytest.mark.realtime
 
@@ -146,6 +146,12 @@ def test_a_person_at_a_terminal(tmp_path: Path) -> None:
     assert terminal.wait() == 0
     assert time.monotonic() - started < STOP_LIMIT
     assert not os.path.lexists(link)
+
+
+def test_the_lines_to_paste_name_the_imei_of_the_module(tmp_path: Path) -> None:
+    words = ("run", "sim7030", "--imei", "864000000000013", "--link", tmp_path / "m")
+    with modemsim(*words, ready=b"Open the port") as running:
+        assert running.rest(b"  AT+CM2M").split(",")[2] == '"864000000000013"'
 
 
 def test_tcp_and_an_output_nobody_reads(run: Run) -> None:

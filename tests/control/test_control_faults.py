@@ -41,6 +41,14 @@ def test_faults_are_listed_begun_and_ended() -> None:
                     {"name": "drop", "parameters": {"times": "0"}},
                     'drop: times=0: write a number from 1 or "all"',
                 ),
+                (
+                    {"name": "host_rate", "parameters": {"rate": 0}},
+                    "host_rate: rate=0: write a whole number of baud from 1",
+                ),
+                (
+                    {"name": "host_rate", "parameters": {"rate": -5}},
+                    "host_rate: rate=-5: write a whole number of baud from 1",
+                ),
             ):
                 refused = await client.post("/api/v1/faults", json=body)
                 assert (refused.status_code, refused.json()) == (422, {"detail": sentence})

@@ -194,6 +194,23 @@ def test_without_host_nothing_is_kept_and_an_answer_to_the_first_byte_is_not_los
     play(body, link)
 
 
+def test_a_host_that_asks_for_a_hang_up_has_no_rate(tmp_path: Path) -> None:
+    link = tmp_path / "port"
+
+    async def body(port: PtyPort) -> None:
+        host = opened(link)
+        told = []
+        for rate in (termios.B115200, termios.B0):
+            attributes = termios.tcgetattr(host)
+            attributes[4] = attributes[5] = rate
+            termios.tcsetattr(host, termios.TCSANOW, attributes)
+            told.append(port.rate())
+        assert told == [115200, None]
+        os.close(host)
+
+    play(body, link)
+
+
 def test_what_one_host_did_not_read_the_next_one_does_not_get(tmp_path: Path) -> None:
     link = tmp_path / "port"
 

@@ -96,3 +96,37 @@ def test_the_authority_of_the_platforms_needs_platforms_and_a_file_area(written:
     assert failure is not None
     assert "the module cannot keep ca.pem: no_space" in play(written).report()
     assert "this run has no platforms" in play(written, platform="none").report()
+
+
+REGISTERED = """> AT+NCDPOPEN="180.101.147.115",5683
+< OK
+< +QLWEVTIND: 0  @ 200s
+< +QLWEVTIND: 3
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("* platform provision ct-iot\n* platform read /3/0/0\n", "the device 862745063975087 is not registered"),
+        ("* platform provision ct-iot\n* platform write /3/0/0 00\n", "the device 862745063975087 is not registered"),
+        ("* platform provision ct-iot\n* platform execute /3/0/4\n", "the device 862745063975087 is not registered"),
+        ("* platform provision ct-iot\n* platform observe /3/0/0\n", "the device 862745063975087 is not registered"),
+        ("* platform read /3/0/0\n", "no platform knows the device 862745063975087"),
+        (REGISTERED + "* platform cancel /3/0/0\n", "/3/0/0 is not observed"),
+        ("* network neighbour -10\n", "neighbour: -10 is not a whole number from -156 to -30"),
+    ],
+)  # fmt: skip
+def test_an_action_that_is_refused_fails_its_step(written: Path, body: str, problem: str) -> None:
+    written.write_text(HEAD + body + "> AT\n< OK\n")
+    failure = play(written).failure
+    assert failure is not None
+    *_, action = (line for line in body.splitlines() if line.startswith("*"))
+    assert failure.problem == f"'{action}' does not hold: {problem}"
+
+
+def test_an_upgrade_is_cancelled_where_it_was_made(written: Path) -> None:
+    body = "* platform provision ct-iot\n* platform upgrade 4k\n* platform provision aep\n"
+    body += REGISTERED.replace("180.101.147.115", "221.229.214.202")
+    written.write_text(HEAD + body + "* platform upgrade-cancel\n* platform upgrade-state cancelled\n")
+    play(written).check()

@@ -51,6 +51,20 @@ def test_a_slow_upload_is_given_up_only_after_silence_and_no_urc_falls_into_it()
     on_ec800e(work)
 
 
+def test_a_fault_hits_the_acknowledgements_that_are_sent_and_no_others() -> None:
+    async def work(bench: Bench) -> None:
+        bench.port.host_write(b'AT+QFUPL="acknowledged",2049,60,1\r')
+        await bench.port.host_read_until(b"CONNECT\r\n", 10)
+        bench.simulation.faults.begin("corrupt", {"at": 0, "byte": "21", "times": 1})
+        for size, heard in ((100, b""), (924, b"!"), (1024, b"A")):
+            bench.port.host_write(b"x" * size)
+            assert await bench.port.host_quiet(1) == heard
+        bench.port.host_write(b"x")
+        assert (await bench.port.host_quiet(5)).startswith(b"\r\n+QFUPL: 2049,")
+
+    on_ec800e(work)
+
+
 def test_files_outlive_the_run_and_are_bounded(tmp_path: Path) -> None:
     async def fill(bench: Bench) -> None:
         assert b"+QFUPL: 3,4100" not in await upload(bench, "keep", b"abc")

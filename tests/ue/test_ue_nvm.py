@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from ue_bench import Bench, on_bench
 
 from modemsim.profile import Setting
 from modemsim.trace import Trace
@@ -70,6 +71,37 @@ def test_the_profile_is_stored_recalled_and_reset() -> None:
     assert set(values(settings).values()) == {0}
 
 
+def test_who_listens_hears_what_is_in_force_and_each_other_value_that_comes() -> None:
+    told: list[tuple[str, int]] = []
+    settings = Settings(DECLARED, Nvm(None, "m", trace()))
+    settings.listen(lambda key, value: told.append((key, value)))
+    assert told == [(key, 0) for key in DECLARED]
+    for change, expected in (
+        (lambda: settings.set("profile", 1), [("profile", 1)]),
+        (lambda: settings.set("profile", 1), []),
+        (lambda: settings.set("reboot", 1), []),
+        (lambda: settings.set("sleep", 1), [("sleep", 1)]),
+        (settings.factory_profile, [("profile", 0)]),
+        (settings.store_profile, []),
+        (lambda: settings.set("profile", 2), [("profile", 2)]),
+        (settings.stored_profile, [("profile", 0)]),
+        (lambda: settings.restart(from_deep_sleep=True), [("reboot", 1)]),
+        (settings.restart, [("sleep", 0)]),
+    ):
+        told.clear()
+        change()
+        assert told == expected
+
+
+def test_values_that_change_together_are_all_in_force_when_they_are_told() -> None:
+    seen: list[dict[str, int]] = []
+    settings = changed(Nvm(None, "m", trace()))
+    settings.listen(lambda key, value: seen.append(values(settings)))
+    seen.clear()
+    settings.factory_profile()
+    assert [(all_["ram"], all_["profile"]) for all_ in seen] == [(0, 0), (0, 0)]
+
+
 def test_an_unknown_setting_has_no_value_and_cannot_be_set() -> None:
     settings = Settings(DECLARED, Nvm(None, "m", trace()))
     assert settings.get("nothing") is None
@@ -96,6 +128,25 @@ def test_a_damaged_document_is_kept_aside_and_reported(tmp_path: Path, content: 
     (tmp_path / "nvm.json").write_bytes(b"again")
     Nvm(tmp_path, "m", record)
     assert (tmp_path / "nvm.corrupt-2.json").exists()
+
+
+@pytest.mark.parametrize("value", [99, -1, "idle", None, [1]])
+def test_a_number_without_a_meaning_counts_as_absent(tmp_path: Path, value: object) -> None:
+    sections = {"firmware": {"state": value, "result": value, "revision": "BC260YCNAAR02A99"}}
+    document = {"version": 1, "profile": "bc260y", "sections": sections}
+    (tmp_path / "nvm.json").write_text(json.dumps(document))
+
+    async def work(bench: Bench) -> list[str]:
+        simulation = bench.simulation
+        unknown = [r.fields for r in simulation.trace.recent() if (r.layer, r.event) == ("nvm", "unknown")]
+        assert unknown == [
+            {"section": "firmware", "key": key, "value": value, "used": 0} for key in ("state", "result")
+        ]
+        assert (simulation.ue.firmware.object.state, simulation.ue.firmware.object.result) == (0, 0)
+        await bench.attached()
+        return await bench.ask("AT+CGMR")
+
+    assert "BC260YCNAAR02A99" in " ".join(on_bench(work, state_dir=tmp_path))
 
 
 def test_the_state_of_another_module_is_refused_and_not_touched(tmp_path: Path) -> None:
