@@ -90,6 +90,8 @@ class Interpreter:
             if not stop and self.dialect.chain == "one_ok":
                 outcome.final = []
             await self._respond(outcome)
+            if stop and not request.last:
+                self.io.note("rest_dropped", behind=request.raw)
             if stop:
                 return
         await self.io.pause(None, Form.EXECUTE)

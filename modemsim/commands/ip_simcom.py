@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from modemsim.commands.sockets_common import PING, begin
 from modemsim.net import ntp
 from modemsim.net.ping import Echo, ping
 from modemsim.net.resolver import NameFailed
+from modemsim.net.routes import ip_literal
 from modemsim.ue.module import Ue
 
 MANUAL = "SIM7020 AT manual 1.05, "
@@ -28,9 +30,12 @@ class Cdnsgip(Command):
     name, source = "+CDNSGIP", NOTE
     max_response = 30.0
     test_reply = ""
-    host = Text(254, min_length=1, doc="name")
+    errors = ("bad_value",)
+    host = Text(254, min_length=1, doc="name; an address is refused")
 
     def write(self, ue: Ue, host: str) -> None:
+        if ip_literal(host):
+            raise Refusal("bad_value")
         ue.spawn(self._look_up(ue, host))
 
     async def _look_up(self, ue: Ue, host: str) -> None:
@@ -106,8 +111,7 @@ class Zone(Param):
 
     def parse(self, token: Token) -> int:
         """The quarters, between -48 and 56."""
-        digits = token.text.removeprefix("+").removeprefix("-")
-        if not (digits.isdecimal() and len(digits) <= 2 and -48 <= int(token.text) <= 56):
+        if re.fullmatch(r"[+-]?[0-9]{1,2}", token.text) is None or not -48 <= int(token.text) <= 56:
             raise Refusal(self.bad)
         return int(token.text)
 

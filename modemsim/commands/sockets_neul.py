@@ -213,10 +213,11 @@ class Nsonmi(SettingCommand):
     name, source, provenance, group = "+NSONMI", IMITATION, "inferred", "nsocket"
     mode = Int(0, 3, doc="0 nothing, 1 number and length, 2 address and data, 3 data")
 
-    def write(self, ue: Ue, **values: Any) -> None:
+    def write(self, ue: Ue, **values: Any) -> Answer:
         super().write(ue, **values)
         for socket in ue.sockets:
             socket.access = _access(ue)
+        return Answer(after=ue.sockets.pump)
 
 
 class Qidnscfg(Command):

@@ -117,9 +117,11 @@ class Csolis(SimcomSocket):
 
     async def write(self, ue: Ue, id: int) -> None:
         socket = find(ue, id)
+        if socket.state is not State.INITIAL:
+            _refuse(ue, id, "value")
         if not socket.stream:
             _refuse(ue, id, "parameter")
-        if socket.state is not State.INITIAL or not socket.local_port:
+        if not socket.local_port:
             _refuse(ue, id, "value")
         socket.kind = Kind.LISTENER
         situation = await ue.sockets.establish(socket)
@@ -185,7 +187,7 @@ class Csodsend(SimcomSocket):
     """Send data given behind a prompt: counted, or up to Ctrl-Z."""
 
     name, source = "+CSODSEND", MANUAL + "6.2.7"
-    errors = ("no_socket", "not_connected", "aborted")
+    errors = ("no_socket", "not_connected", "aborted", "bad_value")
     data_mode = DataMode(length="length", max_bytes=LARGEST, timeout="data_input")
     test_reply = "+CSODSEND: (0-4),(1-512)"
     id = Int(0, 4, doc="socket")
@@ -197,6 +199,8 @@ class Csodsend(SimcomSocket):
         return self.data_mode
 
     def write(self, ue: Ue, id: int, length: int | None, data: bytes) -> Answer:
+        if not data:
+            raise Refusal("bad_value")
         answer = _send(ue, id, data)
         return Answer(final=f"DATA ACCEPT: {len(data)}", after=answer.after)
 
@@ -300,7 +304,7 @@ class Csorxget(SimcomSocket):
             ue.settings.set(MANUAL_READING, mode)
             for one in ue.sockets:
                 one.access = _access(ue)
-            return None
+            return Answer(after=ue.sockets.pump)
         if id is None:
             raise Refusal("missing_parameter")
         socket = find(ue, id)

@@ -68,6 +68,7 @@ class Cmqttsnew(Cmqnew):
 
     name, source, provenance = "+CMQTTSNEW", MANUAL, "inferred"
     max_response = 135.0
+    test_reply = "+CMQTTSNEW: <server>,<port>,(0-60000),(20-1132),(0-10)"
     write_reply = "+CMQTTSNEW: {id}"
 
     def security(self, ue: Ue) -> TlsSettings:

@@ -26,7 +26,10 @@ async def ask(bearer: Bearer, server: str, name: str, timeout: float) -> list[st
     import dns.message
     import dns.rdatatype
 
-    question = dns.message.make_query(name, dns.rdatatype.A)
+    try:
+        question = dns.message.make_query(name, dns.rdatatype.A)
+    except dns.exception.DNSException:
+        return []
     where = (server, PORT)
     came: asyncio.Future[dns.message.Message] = asyncio.get_running_loop().create_future()
 

@@ -71,7 +71,11 @@ class Resolver:
         literal = ip_literal(host)
         if literal is not None:
             return [literal]
+        if self._bearer.ip is None:
+            raise NameFailed(NameProblem.NO_BEARER)
         name = host.lower().rstrip(".")
+        if not all(0 < len(label) < 64 for label in name.split(".")):
+            raise NameFailed(NameProblem.UNKNOWN)
         if cached and self.caching() and name in self._cache:
             return self._cache[name]
         found = await self._ask(name)
@@ -117,7 +121,7 @@ class Resolver:
             try:
                 loop = asyncio.get_running_loop()
                 answers = await loop.getaddrinfo(name, None, family=socket.AF_INET, type=socket.SOCK_STREAM)
-            except OSError:
+            except (OSError, UnicodeError):
                 return []
         if self._bearer.ip is None:
             raise CrossingFailed(Loss.NO_BEARER)

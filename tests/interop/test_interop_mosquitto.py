@@ -137,8 +137,9 @@ def test_the_sim7020_publishes_and_receives_text_and_hex(broker: int) -> None:
         await host.say(
             'AT+CMQPUB=0,"mytopic",1,0,0,8,"31323334"', '+CMQPUB: 0,"mytopic",1,0,0,8,"31323334"\r\n'
         )
-        await host.say("AT+CREVHEX=1", "OK")
         await host.say('AT+CMQPUB=0,"mytopic",0,0,0,4,"00FF"', '+CMQPUB: 0,"mytopic",0,0,0,4,"00FF"\r\n')
+        await host.say("AT+CREVHEX=0", "OK")
+        await host.say('AT+CMQPUB=0,"mytopic",0,0,0,4,"text"', '+CMQPUB: 0,"mytopic",0,0,0,4,"text"\r\n')
         await host.say('AT+CMQUNSUB=0,"mytopic"', "OK")
         await host.say("AT+CMQDISCON=0", "OK")
 

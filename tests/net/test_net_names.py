@@ -79,6 +79,33 @@ def test_a_name_that_cannot_be_had(ip: str | None, problem: NameProblem) -> None
     resolving(body)
 
 
+@pytest.mark.parametrize(
+    "name", ["a..b", ".", "a" * 64 + ".com", "\udc80.com", "a b", "\\300.com", "x" * 250 + ".de"]
+)
+@pytest.mark.parametrize("offline", [True, False])
+def test_what_is_no_name_is_unknown_wherever_it_is_asked(name: str, offline: bool) -> None:
+    async def body(bench: Bench, resolver: Resolver) -> None:
+        bench.routes.offline = offline
+        with pytest.raises(NameFailed) as caught:
+            await resolver.resolve(name)
+        with served(bench, resolver, answer_for("meter.example")), pytest.raises(NameFailed) as caught:
+            await resolver.resolve(name)
+        assert caught.value.problem is NameProblem.UNKNOWN
+
+    resolving(body)
+
+
+def test_a_name_found_before_is_not_known_without_an_address() -> None:
+    async def body(bench: Bench, resolver: Resolver) -> None:
+        await resolver.resolve("lwm2m.ctwing.cn")
+        bench.radio.ip = None
+        with pytest.raises(NameFailed) as caught:
+            await resolver.resolve("lwm2m.ctwing.cn")
+        assert caught.value.problem is NameProblem.NO_BEARER
+
+    resolving(body)
+
+
 def test_the_cache_is_small() -> None:
     async def body(bench: Bench, resolver: Resolver) -> None:
         for number in range(CACHE_SIZE + 1):

@@ -243,3 +243,23 @@ def test_inline_data_that_finds_no_room_is_an_error_on_the_bc260y() -> None:
         assert [answer[-1] for answer in answers] == ["OK"] * 8 + ["ERROR"]
 
     bench_with(deaf, work)
+
+
+def test_a_full_buffer_is_pushed_when_the_host_reads_by_hand_no_more() -> None:
+    async def sends(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(EVERYTHING * 40)
+        await keep(reader, writer)
+
+    async def main(bench: Bench) -> None:
+        await bench.attached()
+        async with Peer(sends) as peer:
+            for line in ("AT+CSOC=1,1,1", "AT+CSORXGET=1", f'AT+CSOCON=0,{peer.port},"127.0.0.1"'):
+                assert (await bench.ask(line))[-1] == "OK"
+            await bench.port.host_quiet(10)
+            assert (await bench.ask("AT+CSORXGET=4,0"))[0] == "+CSORXGET: 4,0,4096"
+            assert await bench.ask("AT+CSORXGET=0") == ["OK"]
+            heard = (await bench.port.host_quiet(10)).split()
+        pushed = [line.split(b",")[2] for line in heard if line.startswith(b"0,")]
+        assert bytes.fromhex(b"".join(pushed).decode()) == EVERYTHING * 40
+
+    on_bench(main, "sim7020", overrides=FAST)
