@@ -245,7 +245,7 @@ async def _talk_at_a_terminal(talk: Talk, *, air: bool) -> None:
 
     paint = painter()
     session = _session(talk, Manual(talk.simulation.profile))
-    with patch_stdout(raw=True):
+    with patch_stdout(raw=True), session.input.raw_mode():  # keys between two prompts count, too
         print(f"{talk.simulation.profile.title}\n{HELP}\n")
         try:
             await talk.start(Screen(talk.meanings, lambda text, style: print(paint(text, style)), air=air))
