@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
@@ -106,9 +107,11 @@ class MqttClient:
         self._spawn = spawn
         self._tcp: Stream | None = None
         self._decoder = mqtt.Decoder(texts=mqtt.OCTETS)
-        self._answers: dict[tuple[Kind, int], list[asyncio.Future[Packet]]] = {}
+        self._answers: dict[tuple[Kind, int], list[asyncio.Future[Packet | None]]] = {}
+        self._packets: deque[Packet | None] = deque()
+        """What has arrived and was not taken yet; None: something that is no MQTT."""
+        self._paused = False
         self._held: set[int] = set()
-        self._early: list[mqtt.Publish] = []
         self.in_flight: set[int] = set()
         """Packet identifiers of messages that the server has not acknowledged yet."""
         self._keeper: asyncio.Task[Any] | None = None
@@ -145,7 +148,6 @@ class MqttClient:
             self._held.clear()
         if answer.code == 0:
             self.link = Link.CONNECTED
-            asyncio.get_running_loop().call_soon(self._welcome)  # behind what the owner does with the outcome
             self._keeper = self._spawn(self._keep_alive())
         return Outcome(True, (answer.code,))
 
@@ -199,11 +201,12 @@ class MqttClient:
         self.link = Link.CLOSED
         self._tcp = None
         self._decoder = mqtt.Decoder(texts=mqtt.OCTETS)
-        self._early.clear()
+        self._packets.clear()
         self.in_flight.clear()
         self._stop_keeper()
         for answer in (answer for waiting in self._answers.values() for answer in waiting):
-            answer.cancel()
+            if not answer.done():
+                answer.set_result(None)
         self._answers.clear()
 
     def _stop_keeper(self) -> None:
@@ -239,28 +242,32 @@ class MqttClient:
 
     async def _ask(self, packet: Packet, kind: Kind, packet_id: int) -> Packet | None:
         """Send and wait for the answer, repeating; None when it never came."""
-        key = (kind, packet_id)
-        answer: asyncio.Future[Packet] = asyncio.get_running_loop().create_future()
-        waiting = self._answers.setdefault(key, [])
-        waiting.append(answer)
         once = isinstance(packet, mqtt.Connect) and not self.options.repeat_connect
         repetitions = 0 if once else self.options.retries
         patience = self.options.timeout
         if kind is Kind.PINGRESP and self.options.ping_wait is not None:
             patience = self.options.ping_wait
+        for count in range(repetitions + 1):
+            if count:
+                self.on_repeat(kind.name.lower(), packet_id, count)
+            self._send(_again(packet) if count else packet)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    return await self._answer(kind, packet_id)
+        return None
+
+    async def _answer(self, kind: Kind, packet_id: int) -> Packet | None:
+        """The packet that answers; None when the connection ends before."""
+        key = (kind, packet_id)
+        answer: asyncio.Future[Packet | None] = asyncio.get_running_loop().create_future()
+        waiting = self._answers.setdefault(key, [])
+        waiting.append(answer)
         try:
-            for count in range(repetitions + 1):
-                if count:
-                    self.on_repeat(kind.name.lower(), packet_id, count)
-                self._send(_again(packet) if count else packet)
-                done, _ = await asyncio.wait({answer}, timeout=patience)
-                if done:
-                    return None if answer.cancelled() else answer.result()
+            return await answer
         finally:
             waiting.remove(answer)
             if not waiting and self._answers.get(key) is waiting:
                 del self._answers[key]
-        return None
 
     def _send(self, packet: Packet) -> None:
         if self._tcp is not None:
@@ -297,15 +304,25 @@ class MqttClient:
     def _arrived(self, data: bytes) -> None:
         try:
             for packet in self._decoder.feed(data):
-                self._take(packet)
+                self._packets.append(packet)
         except MqttError:
-            self.over(Ended.PROTOCOL)
+            self._packets.append(None)
+        if not self._paused:
+            self._work()
 
-    def _take(self, packet: Packet) -> None:
+    def _work(self) -> None:
+        """Take packets in their order; whoever waited for one goes on before the next one is taken."""
+        self._paused = False
+        while self._packets and not self._paused:
+            packet = self._packets.popleft()
+            try:
+                self._take(packet)
+            except MqttError:
+                self.over(Ended.PROTOCOL)
+
+    def _take(self, packet: Packet | None) -> None:
         match packet:
-            case mqtt.Publish() if self.link is Link.CONNECTING:
-                self._early.append(packet)
-            case mqtt.Publish():
+            case mqtt.Publish() if self.link is not Link.CONNECTING:
                 self._message(packet)
             case mqtt.Ack(Kind.PUBREL, number):
                 self._held.discard(number)
@@ -319,7 +336,7 @@ class MqttClient:
             case mqtt.Bare(Kind.PINGRESP):
                 self._settle(Kind.PINGRESP, 0, packet)
             case _:
-                raise MqttError(f"a server does not send {type(packet).__name__}")
+                raise MqttError(f"a server does not send {type(packet).__name__} here")
 
     def _message(self, message: mqtt.Publish) -> None:
         repeated = message.qos == 2 and message.packet_id in self._held
@@ -331,17 +348,13 @@ class MqttClient:
             self._held.add(message.packet_id)
             self._send(mqtt.Ack(Kind.PUBREC, message.packet_id))
 
-    def _welcome(self) -> None:
-        """Take the messages that came in one piece with the CONNACK."""
-        early, self._early = self._early, []
-        for message in early:
-            self._message(message)
-
     def _settle(self, kind: Kind, packet_id: int, packet: Packet) -> None:
         waiting = self._answers.get((kind, packet_id), ())
         answer = next((answer for answer in waiting if not answer.done()), None)
         if answer is not None:
-            answer.set_result(packet)
+            answer.set_result(packet)  # which has its task go on, in the turn of what is called soon
+            self._paused = True
+            asyncio.get_running_loop().call_soon(self._work)
 
     def _ended(self, loss: Loss) -> None:
         if self.link is Link.DISCONNECTING and loss in (Loss.CLOSED, Loss.RESET):
@@ -351,9 +364,13 @@ class MqttClient:
         self.over(known.get(loss, Ended.PEER))
 
     def over(self, ended: Ended) -> None:
-        """The connection is gone for this reason."""
+        """The connection is gone for this reason, which is told behind what becomes of open requests."""
+        asked = bool(self._answers)
         self.drop()
-        self.on_end(ended)
+        if asked:
+            asyncio.get_running_loop().call_soon(self.on_end, ended)
+        else:
+            self.on_end(ended)
 
 
 _NOT_OPENED = {Loss.NO_BEARER: "no_bearer", Loss.NO_ANSWER: "timeout"}

@@ -231,4 +231,6 @@ class MqttClients:
             self._publish("mqtt.repeated", id=id, what=_REQUESTS.get(what, "publish"), **fields)
 
     def _ended(self, id: int, ended: Ended) -> None:
+        if id not in self._clients:
+            return  # the power is gone as well
         self._publish("mqtt.status", id=id, code=self._table.status[ended.value])

@@ -127,7 +127,6 @@ class Sockets:
             self.drop(socket)
         error = self.number(situation)
         self._publish("socket.opened", **self._values(socket), situation=situation, error=error)
-        self._pump(socket)
 
     async def establish(self, socket: Socket) -> str:
         """Open it, whatever its kind; returns "ok" or the situation that prevented it."""
@@ -146,13 +145,19 @@ class Sockets:
             situation = situation_of(problem)
         else:
             if socket.state is State.OPENING:
-                socket.state = State.CONNECTED
+                socket.state = State.CONNECTED if socket.loss is None else State.CLOSING
             self.on_connected(socket)
+            asyncio.get_running_loop().call_soon(self._begin, socket)
             return "ok"
         if socket.tcp is not None:
             socket.tcp.abort()
         socket.tcp, socket.state = None, State.INITIAL
         return self.failed(situation)
+
+    def _begin(self, socket: Socket) -> None:
+        """What has come while it was being opened follows the outcome."""
+        if self._sockets.get(socket.id) is socket:
+            self._pump(socket)
 
     async def _connect(self, socket: Socket) -> None:
         if not self.usable(socket.context):
@@ -299,7 +304,9 @@ class Sockets:
     # ------------------------------------------------------------ the end
 
     def _ended(self, socket: Socket, loss: Loss) -> None:
-        socket.state, socket.loss = State.CLOSING, loss
+        socket.loss = loss
+        if socket.state is not State.OPENING:
+            socket.state = State.CLOSING
         if loss is not Loss.NO_BEARER:
             socket.ended = loss
             if socket.buffer:
