@@ -43,13 +43,14 @@ class _Client:
     def send(self, packet: Packet) -> None:
         self.writer.write(mqtt.encode(packet))
 
-    def command(self, payload: bytes) -> None:
-        """Publish to every topic without wildcards the client subscribed to."""
-        for topic, qos in self.session.topics.items():
-            if not set(WILDCARDS) & set(topic):
-                self.session.last_id = self.session.last_id % 0xFFFF + 1
-                number = self.session.last_id if qos else 0
-                self.send(mqtt.Publish(topic, payload, qos, packet_id=number))
+    def command(self, payload: bytes) -> bool:
+        """Publish to every topic without wildcards the client subscribed to; False when there is none."""
+        topics = [one for one in self.session.topics.items() if not set(WILDCARDS) & set(one[0])]
+        for topic, qos in topics:
+            self.session.last_id = self.session.last_id % 0xFFFF + 1
+            number = self.session.last_id if qos else 0
+            self.send(mqtt.Publish(topic, payload, qos, packet_id=number))
+        return bool(topics)
 
 
 class AepMqtt(ConnectedPlatform):

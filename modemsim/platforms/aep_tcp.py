@@ -48,8 +48,9 @@ class AepTcp(ConnectedPlatform):
         if device is None:
             return
 
-        def send(payload: bytes) -> None:
+        def send(payload: bytes) -> bool:
             writer.write(bytes([Frame.DOWNLINK]) + len(payload).to_bytes(2, "big") + payload)
+            return True
 
         address = writer.get_extra_info("peername")[:2]
         self.logged_in(device.endpoint, address, send, writer.transport.abort)
@@ -64,14 +65,17 @@ class AepTcp(ConnectedPlatform):
         kind = (await reader.readexactly(1))[0]
         result, name = Login.UNKNOWN_ERROR, ""
         if kind == Frame.LOGIN:
-            name, secret, version = [(await _sized(reader)).decode("latin-1") for _ in range(3)]
+            name, secret, version = await _credentials(reader)
             result = self._judge(name, secret, version)
         if self.down:
             await self.hang(reader)
-        self.emit("login", endpoint=name, result=int(result))
-        writer.write(bytes([Frame.LOGIN_ANSWER]) + int(result).to_bytes(2, "big"))
+        self._answer(writer, name, result)
         await writer.drain()
         return self.store[name] if result is Login.OK else None
+
+    def _answer(self, writer: asyncio.StreamWriter, name: str, result: Login) -> None:
+        self.emit("login", endpoint=name, result=int(result))
+        writer.write(bytes([Frame.LOGIN_ANSWER]) + int(result).to_bytes(2, "big"))
 
     def _judge(self, name: str, secret: str, version: str) -> Login:
         if not name or version != "1.0":
@@ -103,8 +107,17 @@ class AepTcp(ConnectedPlatform):
                 deadline = loop.time() + HEARTBEAT_LIMIT
                 self.heard(device)
                 writer.write(bytes([Frame.HEARTBEAT_ANSWER]))
+            elif kind == Frame.LOGIN:
+                name, _, _ = await _credentials(reader)
+                self._answer(writer, name, Login.ALREADY)
+                return "a second login"
             else:
                 return f"frame type {kind}"
+
+
+async def _credentials(reader: asyncio.StreamReader) -> list[str]:
+    """Device id, password and version of a login."""
+    return [(await _sized(reader)).decode("latin-1") for _ in range(3)]
 
 
 async def _sized(reader: asyncio.StreamReader) -> bytes:

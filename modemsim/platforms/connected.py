@@ -35,7 +35,7 @@ class ConnectedPlatform(ABC):
         self._trace = trace
         self._secrets: dict[str, str] = {}
         self._writers: set[asyncio.StreamWriter] = set()
-        self._links: dict[str, Callable[[bytes], None]] = {}
+        self._links: dict[str, Callable[[bytes], bool]] = {}
         self._ends: dict[str, Callable[[], None]] = {}
         self._downlinks = 0
         self._server: asyncio.Server | None = None
@@ -103,9 +103,9 @@ class ConnectedPlatform(ABC):
         self._secrets[endpoint] = secret
 
     def logged_in(
-        self, endpoint: str, address: Address, send: Callable[[bytes], None], end: Callable[[], None]
+        self, endpoint: str, address: Address, send: Callable[[bytes], bool], end: Callable[[], None]
     ) -> Device:
-        """The device is connected: `send` takes downlink data, `end` cuts the connection."""
+        """The device is connected: `send` takes downlink data or says that it cannot, `end` cuts."""
         device = self.store[endpoint]
         device.registered = True
         device.address = address
@@ -115,7 +115,7 @@ class ConnectedPlatform(ABC):
         self.heard(device)
         return device
 
-    def logged_out(self, device: Device, send: Callable[[bytes], None], reason: str) -> None:
+    def logged_out(self, device: Device, send: Callable[[bytes], bool], reason: str) -> None:
         """The connection is over; nothing happens when the device has another one by now."""
         if self._links.get(device.endpoint) == send:
             del self._links[device.endpoint], self._ends[device.endpoint]
@@ -153,9 +153,10 @@ class ConnectedPlatform(ABC):
         send = self._links.get(device.endpoint)
         if send is None or self.down:
             downlink.advance(DownlinkEvent.ABANDONED, "not connected")
+        elif not send(payload):
+            downlink.advance(DownlinkEvent.ABANDONED, "no topic to send to")
         else:
             downlink.advance(DownlinkEvent.SEND)
-            send(payload)
             downlink.advance(DownlinkEvent.ACCEPTED)
         fields = {"state": str(downlink.state), "reason": downlink.reason, "payload": payload.hex()}
         self.emit("downlink", endpoint=endpoint, id=downlink.id, **fields)

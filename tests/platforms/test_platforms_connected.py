@@ -127,6 +127,30 @@ def test_tcp_refusals_end_the_connection(frame: bytes, answer: str) -> None:
     with_platform(AepTcp, work, strict=True)
 
 
+def test_a_second_login_over_tcp_is_told_so_whichever_connection_it_comes_by() -> None:
+    async def work(platform: AepTcp, connect: Callable[[], Awaitable[Client]]) -> None:
+        first, second = await connect(), await connect()
+        assert await first.raw(login(b"dev"), 3) == bytes.fromhex("050000")
+        for client in (second, first):
+            assert await client.raw(login(b"dev"), 3) == bytes.fromhex("050004")
+            assert await client.ended()
+
+    with_platform(AepTcp, work)
+
+
+@pytest.mark.parametrize("topics", [(), ("topic/+",), ("#",)])
+def test_a_command_over_mqtt_that_has_no_topic_fails(topics: tuple[str, ...]) -> None:
+    async def work(platform: AepMqtt, connect: Callable[[], Awaitable[Client]]) -> None:
+        client = await connect()
+        await client.ask(mqtt.Connect("dev", "user", b"key"))
+        for topic in topics:
+            await client.ask(mqtt.Subscribe(1, ((topic, 1),)))
+        failed = platform.downlink("dev", b"hi")
+        assert (failed.state, failed.reason) == ("failed", "no topic to send to")
+
+    with_platform(AepMqtt, work)
+
+
 def test_tcp_silence_before_and_behind_the_login_ends_the_connection() -> None:
     async def work(platform: AepTcp, connect: Callable[[], Awaitable[Client]]) -> None:
         loop = asyncio.get_running_loop()
