@@ -97,6 +97,12 @@ class Interpreter:
         await self.io.pause(None, Form.EXECUTE)
         await self._respond(_Outcome())
 
+    def result(self, text: str) -> bytes:
+        """The bytes of a result that ends no command line, such as that of leaving a connection."""
+        outcome = _Outcome()
+        outcome.final = [text]
+        return self._format(outcome)
+
     async def refuse(self, situation: str) -> None:
         """Answer for a line that is not carried out (over-long, busy, aborted)."""
         await self.io.send(self.refusal(situation))

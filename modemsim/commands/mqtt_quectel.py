@@ -99,12 +99,12 @@ class Qmtconn(MqttCommand):
 
     name, source, provenance = "+QMTCONN", GUIDE, "log"
     max_response = 60.0
-    errors = ("not_open",)
+    errors = ("not_open", "bad_value")
     read_reply = "+QMTCONN: {id},{state}"
     id = Int(0, 5, doc="number of the client")
     client_id = Text(256, doc="client identifier")
     user = Text(256, default=None, doc="user name")
-    password = Text(256, default=None, doc="password")
+    password = Text(256, default=None, doc="password, refused without a user name")
 
     def read(self, ue: Ue) -> Any:
         states = [(id, ue.mqtt.client(id).link) for id in ue.mqtt.known]
@@ -113,7 +113,9 @@ class Qmtconn(MqttCommand):
     def write(self, ue: Ue, id: int, client_id: str, user: str | None, password: str | None) -> None:
         if ue.mqtt.client(id).link is not Link.OPEN:
             raise Refusal("not_open")
-        if user is None and password is None:
+        if user is None and password is not None:
+            raise Refusal("bad_value")  # no CONNECT has the one without the other (MQTT 3.1.1, 3.1.2.9)
+        if user is None:
             client_id, user, password = _login(ue, id, client_id)
         ue.mqtt.connect(id, client_id, user, password)
 

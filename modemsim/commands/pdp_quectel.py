@@ -91,7 +91,7 @@ class _Pdp(Command):
         ue.sockets.failed(situation)
 
 
-class Qicsgp(Command):
+class Qicsgp(_Pdp):
     """Define a context with its authentication; told when only its number is given."""
 
     name, source = "+QICSGP", EC2X + "; " + STACK

@@ -180,6 +180,8 @@ class Qistate(SocketCommand):
         return self.read(ue)
 
     def write(self, ue: Ue, which: int, number: int) -> Any:
+        if which and number > ue.sockets.last:
+            raise Refusal("bad_value")
         key = "id" if which else "context"
         return [line for line in self.read(ue) if line[key] == number]
 

@@ -180,7 +180,7 @@ class PoweredPort:
         if opening:
             if session.over:
                 return
-            await self.send(frame(opening))
+            await self.send(self._interpreter.result(opening))
         if self._pending.startswith(_LF):
             del self._pending[:1]
         self._framer.leave()
@@ -192,7 +192,7 @@ class PoweredPort:
         finally:
             self._data_mode = False
         if last := Final.OK.text if escaped else ending:
-            self._put(frame(last))
+            self._put(self._interpreter.result(last))
 
     def _online_out(self, data: bytes) -> float:
         """Bytes of the connection; returns the seconds the line needs for all it still owes."""

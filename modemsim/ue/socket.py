@@ -47,6 +47,10 @@ class Access(IntEnum):
 
 STREAMS = (Kind.TCP, Kind.INCOMING)
 """Kinds that are one end of a TCP connection."""
+SERVERS = (Kind.LISTENER, Kind.SERVICE)
+"""Kinds whose address is the module's own."""
+ANY_ADDRESS = ("0.0.0.0", "127.0.0.1")
+"""Addresses of its own that a module has in any network."""
 _DATAGRAMS = (Kind.UDP, Kind.SERVICE)
 
 

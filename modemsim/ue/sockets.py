@@ -21,7 +21,7 @@ from modemsim.net.tls import Stream, make_stream, open_stream
 from modemsim.net.tls_settings import TlsFailed
 from modemsim.profile import SocketsTable
 from modemsim.timing import Timing
-from modemsim.ue.socket import STREAMS, Access, Kind, Socket, State
+from modemsim.ue.socket import ANY_ADDRESS, SERVERS, STREAMS, Access, Kind, Socket, State
 from modemsim.ue.socket_buffer import SocketBuffer
 from modemsim.ue.socket_failures import BROADER, situation_of
 from modemsim.ue.socket_lines import received
@@ -89,6 +89,11 @@ class Sockets:
     def get(self, id: int) -> Socket | None:
         """The socket of that number, if there is one."""
         return self._sockets.get(id)
+
+    @property
+    def last(self) -> int:
+        """The highest number a socket can have."""
+        return self._table.ids - 1
 
     def free(self, start: int = 0) -> int | None:
         """The lowest number from `start` on that no socket has; None when all are taken."""
@@ -165,9 +170,12 @@ class Sockets:
         port = socket.local_port
         if any(other.holds_port(socket.kind, port) for other in self if other is not socket):
             raise OSError(f"the port {port} is taken")
+        if socket.kind in SERVERS and socket.host not in ("", *ANY_ADDRESS, self._bearer.ip):
+            raise OSError(f"{socket.host} is no address of the module")
         if socket.kind is Kind.LISTENER:
             arrived = partial(self._incoming, socket)
             socket.listener = TcpListener(self._bearer, socket.local_port, arrived)
+            socket.local_port = socket.local_port or socket.listener.local_port
             socket.state = State.LISTENING
             return
         if socket.kind is not Kind.SERVICE:

@@ -29,9 +29,9 @@ def test_incoming_connections_are_numbered_read_and_answered() -> None:
         assert await bench.ask("AT+QIRD=0,100") == ["+QIRD: 8", "question", "OK"]
         assert await bench.ask('AT+QISEND=0,6,"answer"') == ["OK"]
         assert await reader.read(100) == b"answer"
-        states = await bench.ask("AT+QISTATE")
-        assert states[1] == f'+QISTATE: 0,"TCP INCOMING","127.0.0.1",{port},0,2,1,1,0,"uart1"'
-        assert states[2] == '+QISTATE: 1,"TCP LISTENER","127.0.0.1",0,0,3,1,1,0,"uart1"'
+        states, own = await bench.ask("AT+QISTATE"), listener.listener.local_port
+        assert states[1] == f'+QISTATE: 0,"TCP INCOMING","127.0.0.1",{port},{own},2,1,1,0,"uart1"'
+        assert states[2] == f'+QISTATE: 1,"TCP LISTENER","127.0.0.1",0,{own},3,1,1,0,"uart1"'
         writer.close()
         await bench.port.host_read_until(b'+QIURC: "closed",0\r\n', 10)
         assert await bench.ask("AT+QICLOSE=1") == ["OK"]
