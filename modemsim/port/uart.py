@@ -13,7 +13,7 @@ from modemsim.trace import Trace
 
 BITS_PER_CHARACTER = 10  # start bit, eight data bits, stop bit
 CHUNK_SECONDS = 0.001  # characters that finish within this time are handed on together
-WIRE_LIMIT = 4096  # bytes a host may be ahead of the line rate; more is lost
+WIRE_LIMIT, WIRE_SECONDS = 4096, 4.0  # a host may be ahead of the line rate by the greater; more is lost
 CTS_OFF, CTS_ON = 2048, 512  # bytes that wait for the module when CTS goes off, and when it is on again
 HELD_LIMIT = 4096  # bytes that wait in the module while the host stops it by RTS; more is lost
 
@@ -256,7 +256,7 @@ class Uart:
         if not self.pacing:
             self._hear(data)
             return
-        room = WIRE_LIMIT - len(self._in)
+        room = max(WIRE_LIMIT, int(WIRE_SECONDS / self._character())) - len(self._in)
         if len(data) > room:
             self._overrun.add(len(data) - room)
             data = data[:room]

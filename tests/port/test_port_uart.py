@@ -132,6 +132,19 @@ def test_the_wire_takes_its_limit_exactly() -> None:
     play(body)
 
 
+def test_a_faster_line_takes_more_at_once() -> None:
+    async def body(bench: Bench) -> None:
+        bench.uart.baud = 115200
+        bench.port.host_write(b"x" * 46080)
+        await asyncio.sleep(60)
+        assert joined(bench.heard) == b"x" * 46080
+        bench.port.host_write(b"x" * 46081)
+        await asyncio.sleep(60)
+        assert bench.records() == [("overrun", 1)]
+
+    play(body)
+
+
 def test_without_power_nothing_comes_and_nothing_goes() -> None:
     async def body(bench: Bench) -> None:
         bench.port.host_write(b"0123456789")
