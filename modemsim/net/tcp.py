@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import socket
 import struct
+import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, NamedTuple
@@ -24,6 +26,10 @@ FLIGHT = 4 * 1360
 """Bytes that cross the air together: four segments of the usual size behind an IPv4 tunnel."""
 SYN = Retransmission(4)
 """Repetitions of a connection request (RFC 1122, 4.2.3.5 asks for more; small stacks do fewer)."""
+WINDOW_PROBE = 0.5
+"""Seconds between two looks at a window that is closed."""
+SIOCOUTQNSD = 0x894B
+"""Request for the bytes of a socket that were not sent yet (linux/sockios.h)."""
 HELD_FLIGHTS = 2
 """Flights in a row without answer for which a virtual clock is held: a peer that only listens owes none."""
 
@@ -230,8 +236,24 @@ class TcpSocket:
     async def _cross(self, *, downlink: bool) -> None:
         await cross(self._bearer, downlink=downlink, retransmission=self.retransmission)
 
+    async def _taken(self) -> None:
+        """Wait while the peer's window is closed; one that stays so behind a close is given up."""
+        patience = self.retransmission.give_up
+        while self._unsent():
+            await asyncio.sleep(WINDOW_PROBE)
+            patience -= WINDOW_PROBE if self._closing else 0.0
+            if patience <= 0:
+                raise CrossingFailed(Loss.NO_ANSWER)
+
+    def _unsent(self) -> int:
+        """Bytes that the kernel keeps because the peer has no room for them."""
+        try:
+            return int.from_bytes(fcntl.ioctl(self._real, SIOCOUTQNSD, bytes(4)), sys.byteorder)
+        except (OSError, ValueError):  # a system that cannot tell, or closed by now
+            return 0
+
     def _acknowledged(self, count: int) -> None:
-        if count > self.acked:
+        if count > self.acked and not self._unsent():
             self.acked = count
             self._progress.set()
             self.on_acked()
@@ -250,6 +272,7 @@ class TcpSocket:
                 self._written += len(flight)
                 self._passed(flight, downlink=False)
                 await self._cross(downlink=True)
+                await self._taken()
                 self._acknowledged(self._written)
             if self._closing:
                 self._real.shutdown(socket.SHUT_WR)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 
 import pytest
 from test_net_bearer import Bench, play
@@ -157,5 +158,41 @@ def test_what_was_sent_before_the_peer_half_closed_still_leaves() -> None:
         assert len(got) == 5 * FLIGHT
         assert tcp.closed
         made.close()
+
+    play(body)
+
+
+def test_what_the_peer_has_no_room_for_is_not_acknowledged() -> None:
+    async def body(bench: Bench) -> None:
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+            tcp = TcpSocket(bench.bearer)
+            await tcp.connect(listener.getsockname())
+            peer, _ = listener.accept()
+        data = bytes(range(256)) * 200
+        tcp.send(data)
+        await asyncio.sleep(60)
+        assert tcp.acked < 20_000
+        assert tcp.unacked == len(data) - tcp.acked
+        peer.setblocking(False)
+        heard = bytearray()
+        while len(heard) < len(data):
+            with contextlib.suppress(BlockingIOError):
+                heard += peer.recv(4096)
+            await asyncio.sleep(0.1)
+        assert heard == data
+        assert await tcp.delivered()
+        tcp.send(data)
+        tcp.close()
+        await asyncio.sleep(10)
+        assert not tcp.closed
+        await asyncio.sleep(tcp.retransmission.give_up)
+        assert tcp.closed
+        peer.recv(1 << 20)
+        with pytest.raises(ConnectionResetError):
+            peer.recv(1)
+        peer.close()
 
     play(body)
