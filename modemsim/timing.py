@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
+from typing import Protocol
 
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|h)\s*")
@@ -84,6 +85,33 @@ def _samples(path: Path) -> tuple[float, ...]:
 
 _DICE = random.Random()
 """Seeded anew for each draw: a generator for each name of each module would take 2.5 KiB apiece."""
+
+
+class Draws(Protocol):
+    """Random numbers, as `random.Random` has them."""
+
+    def getrandbits(self, k: int, /) -> int:
+        """A number of so many bits."""
+
+    def uniform(self, a: float, b: float) -> float:
+        """A number between these two."""
+
+
+class Occasions:
+    """Seeded random numbers that are wanted too rarely to keep a generator for them."""
+
+    __slots__ = ("_name", "_timing")
+
+    def __init__(self, timing: Timing, name: str) -> None:
+        self._timing, self._name = timing, name
+
+    def getrandbits(self, k: int, /) -> int:
+        """A number of so many bits."""
+        return self._timing.dice(self._name).getrandbits(k)
+
+    def uniform(self, a: float, b: float) -> float:
+        """A number between these two."""
+        return self._timing.dice(self._name).uniform(a, b)
 
 
 class Timing:

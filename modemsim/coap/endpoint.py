@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -18,6 +17,7 @@ from aiocoap.tokenmanager import TokenManager
 from modemsim.coap.codec import Peer
 from modemsim.coap.datagram import Address, DatagramSocket, PlainSocket
 from modemsim.coap.messages import MessageEvent, MessageLayer, Tuning
+from modemsim.timing import Draws
 from modemsim.trace import Trace
 
 __all__ = [
@@ -120,7 +120,7 @@ class Endpoint:
         socket: DatagramSocket,
         site: Site | None,
         *,
-        stream: random.Random,
+        stream: Draws,
         tuning: Tuning | None = None,
         on_message: Callable[[MessageEvent], None] | None = None,
         trace: Trace | None = None,

@@ -8,7 +8,6 @@ keeps the order of messages that wait, and takes every random value from the str
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from aiocoap.numbers.types import ACK, CON, NON, RST
 from modemsim.coap.codec import Malformed, Peer, decode, describe
 from modemsim.coap.datagram import Address, DatagramSocket
 from modemsim.coap.recent import Recent
+from modemsim.timing import Draws
 from modemsim.trace import Trace
 
 MAX_LATENCY = 100.0
@@ -117,7 +117,7 @@ class MessageLayer:
         socket: DatagramSocket,
         upward: Upward,
         *,
-        stream: random.Random,
+        stream: Draws,
         tuning: Tuning,
         on_message: Callable[[MessageEvent], None] | None,
         trace: Trace | None,

@@ -6,7 +6,6 @@ Source: OMA LwM2M TS 1.0.2, 5.2.7 and 8.2.1 (Bootstrap Interface), appendices E.
 from __future__ import annotations
 
 import asyncio
-import random
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ from modemsim.lwm2m.account import BINDING, LIFETIME, SHORT_ID
 from modemsim.lwm2m.model import Kind, ObjectModel, Path, Refusal, Value
 from modemsim.lwm2m.objects import NO_SECURITY, PRE_SHARED_KEY, SECURITY, SERVER
 from modemsim.lwm2m.outcome import UNSECURED, outcome_of
+from modemsim.timing import Draws
 from modemsim.trace import Trace
 
 WAIT = 247.0
@@ -107,7 +107,7 @@ class Bootstrap:
         server: Address,
         socket: DatagramSocket,
         tuning: Tuning,
-        stream: random.Random,
+        stream: Draws,
         trace: Trace | None,
     ) -> None:
         self._name = name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -26,6 +25,7 @@ from modemsim.lwm2m.policy import Policy
 from modemsim.lwm2m.service import DeviceManagement
 from modemsim.lwm2m.states import ClientState, Event, follow
 from modemsim.lwm2m.tree import ObjectTree
+from modemsim.timing import Draws
 from modemsim.trace import Trace
 
 _REGISTRATION = ("rd",)
@@ -52,7 +52,7 @@ class Client:
         objects: ObjectTree,
         policy: Policy,
         tuning: Tuning,
-        stream: random.Random,
+        stream: Draws,
         publish: Callable[..., None],
         trace: Trace | None,
     ) -> None:
@@ -86,7 +86,7 @@ class Client:
         socket: DatagramSocket,
         blocks: BlockTransfers,
         tuning: Tuning,
-        stream: random.Random,
+        stream: Draws,
         trace: Trace | None,
     ) -> Endpoint:
         site = DeviceManagement(

@@ -224,7 +224,7 @@ class Bearer:
         self._waiting: list[Datagram] = []
         self._kept: list[Datagram] = []  # by the network, while the module is in PSM
         self.keeps: Callable[[], bool] = lambda: False
-        self._woken = asyncio.Event()
+        self._woken: asyncio.Future[None] | None = None
         self.on_uplink: Callable[[int], None] = lambda size: None
         self._tasks: dict[bool, asyncio.Task[None]] = {}  # by direction: downlink or not
 
@@ -319,7 +319,9 @@ class Bearer:
 
     def awake(self) -> None:
         """The signalling connection stands: what the network has kept comes now."""
-        self._woken.set()
+        if self._woken is not None:
+            self._woken.set_result(None)
+            self._woken = None
         kept, self._kept = self._kept, []
         for datagram in kept:
             self._launch(datagram)
@@ -335,8 +337,9 @@ class Bearer:
         if self._radio.asleep:
             if not self.keeps():
                 raise ConnectionError("the module is in PSM")
-            self._woken.clear()
-            await self._woken.wait()
+            if self._woken is None:
+                self._woken = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._woken)
         await self._radio.connect()
 
     def retire(self, udp: UdpSocket) -> None:

@@ -10,6 +10,7 @@ from modemsim.coap.dtls.association import Ended
 from modemsim.lwm2m.bootstrap import Account, Bootstrap, BootstrapFailed
 from modemsim.lwm2m.outcome import UNSECURED
 from modemsim.net import Address
+from modemsim.timing import Occasions
 from modemsim.ue.lwm2m_client import tuning
 from modemsim.ue.security import Protection, secure
 
@@ -28,7 +29,7 @@ async def bootstrap(
         server=server,
         socket=secured or plain,
         tuning=tuning(ue.profile.lwm2m, ue.network.coverage_level),
-        stream=ue.timing.stream("coap"),
+        stream=Occasions(ue.timing, "coap"),
         trace=ue.trace,
     )
     if secured is not None:

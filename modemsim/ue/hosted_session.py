@@ -24,6 +24,7 @@ from modemsim.lwm2m.model import Kind, Path
 from modemsim.lwm2m.states import ClientState
 from modemsim.lwm2m.tree import ObjectTree
 from modemsim.net import Address
+from modemsim.timing import Occasions
 from modemsim.ue.bootstrap import bootstrap
 from modemsim.ue.cloud import DATA_PATH
 from modemsim.ue.cloud_states import Cloud
@@ -382,7 +383,7 @@ class HostedSession:
                 max_retransmit=times,
                 empty_ack_delay=None if ue.quirk("hold_acknowledgement") else Tuning.empty_ack_delay,
             ),
-            stream=ue.timing.stream("coap"),
+            stream=Occasions(ue.timing, "coap"),
             publish=self._hear,
             trace=ue.trace,
         )

@@ -14,6 +14,7 @@ from modemsim.lwm2m.policy import Policy
 from modemsim.lwm2m.tree import ObjectTree
 from modemsim.net import Address
 from modemsim.profile import Lwm2m
+from modemsim.timing import Occasions
 from modemsim.ue.security import Protection, follow, secure
 from modemsim.ue.service import Service
 
@@ -55,7 +56,7 @@ def make_client(
         objects=object_tree(ue, server, secured=secured is not None),
         policy=chosen,
         tuning=tuning(table, ue.network.coverage_level),
-        stream=ue.timing.stream("coap"),
+        stream=Occasions(ue.timing, "coap"),
         publish=publish,
         trace=ue.trace,
     )
