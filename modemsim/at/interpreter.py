@@ -88,7 +88,7 @@ class Interpreter:
             outcome = await self._perform(request)
             stop = request.last or not outcome.going_on
             if not stop and self.dialect.chain == "one_ok":
-                outcome.final = []
+                outcome.final = [line for line in outcome.final if line != _OK]
             await self._respond(outcome)
             if stop and not request.last:
                 self.io.note("rest_dropped", behind=request.raw)

@@ -75,6 +75,8 @@ class Qidnsgip(SocketCommand):
     host = Address(150, doc="name")
 
     def write(self, ue: Ue, context: int, host: str) -> None:
+        if not ue.quirk("open_without_address"):
+            needs.bearer(ue)
         begin(ue, LOOKUP, "dns_busy")
         ue.spawn(self._look_up(ue, host, context))
 

@@ -130,7 +130,7 @@ class Qird(SocketCommand):
         data, (host, port) = ue.sockets.read(socket, length, joined=self.joined(ue, socket))
         if not data:
             return ["+QIRD: 0"]
-        shown = data.hex() if ue.settings.get(RECEIVE_FORMAT) else to_text(data)
+        shown = data.hex().upper() if ue.settings.get(RECEIVE_FORMAT) else to_text(data)
         head = f"+QIRD: {len(data)}" + (f',"{host}",{port}' if socket.kind is Kind.SERVICE else "")
         return [f"{head},{shown}"] if ue.settings.get(VIEW) else [head, shown]
 

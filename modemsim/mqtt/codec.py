@@ -126,6 +126,8 @@ class Decoder:
         return packets
 
     def _next(self) -> Packet | None:
+        if self._buffer:
+            _kind(self._buffer[0])
         length, at = 0, 1
         while True:
             if at >= len(self._buffer):
@@ -184,7 +186,8 @@ class _Reader:
         return self._at < len(self._body)
 
 
-def _packet(first: int, reader: _Reader) -> Packet:
+def _kind(first: int) -> Kind:
+    """What a packet with that first byte is, which is told before the rest has come."""
     try:
         kind = Kind(first >> 4)
     except ValueError:
@@ -192,8 +195,13 @@ def _packet(first: int, reader: _Reader) -> Packet:
     flags = first & 15
     if kind is not Kind.PUBLISH and flags != (2 if kind in _MUST_BE_2 else 0):
         raise MqttError(f"{kind.name} has flags {flags}")
+    return kind
+
+
+def _packet(first: int, reader: _Reader) -> Packet:
+    kind = _kind(first)
     if kind is Kind.PUBLISH:
-        packet: Packet = _read_publish(flags, reader)
+        packet: Packet = _read_publish(first & 15, reader)
     elif kind in _ACKS:
         packet = Ack(kind, reader.number())
     else:

@@ -375,7 +375,8 @@ class Sockets:
             if socket.udp is not None:
                 socket.udp.close()
             self._stop_listening(socket)
-            self._publish("socket.broken", id=socket.id)
+            connected = before is State.CONNECTED and socket.stream
+            self._publish("socket.broken", id=socket.id, connected=connected)
             if socket.on_received is not None:
                 socket.on_received()
         if broken and not told:

@@ -104,6 +104,7 @@ def test_any_bytes_give_packets_or_are_refused(data: bytes) -> None:
         ("0000", "no packet type 0"),
         ("36050001740001", "QoS 3"),
         ("60020001", "PUBREL has flags 0"),
+        (b"HTTP/1.1 400 Bad".hex(), "PUBACK has flags 8"),
         ("4003000100", "longer than its fields"),
         ("400100", "shorter than its fields"),
         ("3004000 2fffe".replace(" ", ""), "UTF-8"),
