@@ -160,13 +160,12 @@ class TlsSocket:
             try:
                 tls.do_handshake()
             except ssl.SSLWantReadError:
+                partial = not self._outgoing.pending  # nothing to say: the peer's flight came in part
+                self._flush()
                 if self._loss is not None:
-                    self._flush()
                     raise self._lost(self._loss) from None
-                if self._outgoing.pending:
-                    self._flush()
-                else:
-                    self._tcp.expect()  # the peer's flight came in part
+                if partial:
+                    self._tcp.expect()
                 self._changed.clear()
                 await self._changed.wait()
             except ssl.SSLCertVerificationError as error:
