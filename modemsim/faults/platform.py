@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modemsim.faults.table import End, FaultError, FaultParameter, Target, declare, over, read_code
+from modemsim.coap.codec import error_code
+from modemsim.faults.table import End, FaultError, FaultParameter, Target, declare, over
 from modemsim.platforms.aep_mqtt import AepMqtt
 from modemsim.timing import parse_duration
 
@@ -32,7 +33,7 @@ def platform_silent(target: Target) -> End:
     return end
 
 
-@declare("platform_error", code=FaultParameter(read_code, "CoAP error code, for example 5.03"))
+@declare("platform_error", code=FaultParameter(error_code, "CoAP error code, for example 5.03"))
 def platform_error(target: Target, code: int) -> End:
     """Registrations and updates of the module are answered with an error code."""
     from aiocoap import Code

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from modemsim.coap.codec import error_code
 from modemsim.timing import parse_duration
 from modemsim.ue.line_faults import Answer, Rule
 
@@ -241,11 +240,6 @@ def read_byte(text: str) -> int:
     if not 0 <= value <= 255:
         raise ValueError("write one byte as two hex digits")
     return value
-
-
-def read_code(text: str) -> int:
-    """A CoAP error code."""
-    return error_code(text)
 
 
 def read_lines(text: str) -> tuple[str, ...]:
