@@ -215,8 +215,7 @@ class Nsonmi(SettingCommand):
 
     def write(self, ue: Ue, **values: Any) -> Answer:
         super().write(ue, **values)
-        for socket in ue.sockets:
-            socket.access = _access(ue)
+        ue.sockets.show_by(_access(ue))
         return Answer(after=ue.sockets.pump)
 
 

@@ -302,8 +302,7 @@ class Csorxget(SimcomSocket):
     def write(self, ue: Ue, mode: int, id: int | None, length: int) -> Any:
         if mode < 2:
             ue.settings.set(MANUAL_READING, mode)
-            for one in ue.sockets:
-                one.access = _access(ue)
+            ue.sockets.show_by(_access(ue))
             return Answer(after=ue.sockets.pump)
         if id is None:
             raise Refusal("missing_parameter")

@@ -256,6 +256,11 @@ class Sockets:
             socket.announced = False
         return piece.data, piece.sender
 
+    def show_by(self, access: Access) -> None:
+        """Received data of every socket reaches the host this way from now on; `pump` brings what waits."""
+        for socket in self:
+            socket.access = access
+
     def announce(self, socket: Socket) -> None:
         """Tell the host that data waits, and how much; once the serial line has caught up."""
         socket.announced = True
