@@ -15,7 +15,7 @@ from leshan_server import free_port
 from modemsim import clock
 
 NAME = "broker.test:1883"
-pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
+pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")  # a peer from Debian
 
 
 @pytest.fixture

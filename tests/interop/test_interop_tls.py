@@ -259,7 +259,7 @@ def test_data_of_any_bytes_crosses_both_ways(tmp_path: Path) -> None:
     assert heard == down
 
 
-@pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
+@pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")  # a peer from Debian
 @pytest.mark.parametrize("profile", ["ec800e", "sim7020"])
 @pytest.mark.parametrize("mutual", [False, True])
 def test_mosquitto_serves_the_modules_over_tls(tmp_path: Path, profile: str, mutual: bool) -> None:

@@ -124,7 +124,7 @@ def test_a_disk_that_is_full_is_told() -> None:
         def write(self, data: object, /) -> int:
             if self.tell() >= 24:
                 raise OSError(28, "No space left on device")
-            return super().write(data)  # type: ignore[arg-type]
+            return super().write(data)
 
     capture = Capture(Full(), lambda: NOW, lambda: "10.0.0.2")
     failures: list[OSError] = []

@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -48,6 +48,18 @@ class OpenAir:
 
 
 @contextmanager
+def beside(work: Callable[[], None], end: socket.socket) -> Iterator[Address]:
+    """Run the work of a peer in a thread of its own, then close its socket; gives the socket's address."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield end.getsockname()
+    finally:
+        thread.join()
+        end.close()
+
+
+@contextmanager
 def echo_outside() -> Iterator[Address]:
     """A peer with its own time: a thread that answers one datagram."""
     peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -58,13 +70,8 @@ def echo_outside() -> Iterator[Address]:
         data, sender = peer.recvfrom(100)
         peer.sendto(data, sender)
 
-    thread = threading.Thread(target=answer)
-    thread.start()
-    try:
-        yield peer.getsockname()
-    finally:
-        thread.join()
-        peer.close()
+    with beside(answer, peer) as address:
+        yield address
 
 
 async def ask(to: Address, patience: float) -> float | None:
@@ -129,13 +136,8 @@ def hesitant_tls_server() -> Iterator[Address]:
             with contextlib.suppress(ConnectionResetError):
                 peer.recv(1)
 
-    thread = threading.Thread(target=negotiate)
-    thread.start()
-    try:
-        yield listener.getsockname()
-    finally:
-        thread.join()
-        listener.close()
+    with beside(negotiate, listener) as address:
+        yield address
 
 
 @pytest.mark.usefixtures("patient")

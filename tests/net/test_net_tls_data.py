@@ -23,7 +23,7 @@ def test_a_megabyte_crosses_both_ways_in_pieces_of_any_size(loss: float) -> None
 
     async def body(bench: Bench) -> None:
         trusted, heard = authority(), bytearray()
-        bench.radio.lost = lambda: stream.random() < loss  # type: ignore[method-assign]
+        bench.radio.lost = lambda: stream.random() < loss
         async with server(context=trusted.context) as where:
             tls = await opened(bench, wishes(trusted), where)
             tls.on_data = heard.extend

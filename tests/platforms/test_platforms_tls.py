@@ -134,7 +134,7 @@ def test_nothing_is_signed_before_somebody_asks(monkeypatch: pytest.MonkeyPatch)
 
     def sign(self: authority.Authority, *given: object) -> object:
         signed.append(given)
-        return original(self, *given)  # type: ignore[arg-type]
+        return original(self, *given)
 
     monkeypatch.setattr(authority.Authority, "_sign", sign)
 
